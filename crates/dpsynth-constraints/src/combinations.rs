@@ -1,0 +1,242 @@
+//! Columns that together take one of the combinations that a policy lists.
+
+use std::collections::HashMap;
+
+use dpsynth_table::Column as SchemaColumn;
+use polars::prelude::{Column, DataFrame, DataType, NewChunkedArray, PolarsResult};
+use polars::prelude::{Float64Chunked, Int32Chunked, Int64Chunked, IntoColumn, StringChunked};
+
+use crate::columns::Cell;
+
+/// The allowed combinations of some columns.
+#[derive(Clone, Debug)]
+pub(crate) struct Combinations {
+    columns: Vec<String>,
+    /// The cells of each allowed combination, in the order of the columns.
+    allowed: Vec<Vec<Cell>>,
+    /// For each column, a number for each value that occurs in a combination.
+    codes: Vec<HashMap<Key, u32>>,
+    /// The combinations that begin with a sequence of codes; a whole combination is a key too.
+    by_prefix: HashMap<Vec<u32>, Vec<usize>>,
+}
+
+impl Combinations {
+    /// Indexes combinations whose every cell fits its column.
+    pub(crate) fn new(columns: &[&SchemaColumn], listed: Vec<Vec<Cell>>) -> Self {
+        let mut codes: Vec<HashMap<Key, u32>> = vec![HashMap::new(); columns.len()];
+        let mut by_prefix: HashMap<Vec<u32>, Vec<usize>> = HashMap::new();
+        let mut allowed = Vec::with_capacity(listed.len());
+        for cells in listed {
+            let key: Vec<u32> = cells
+                .iter()
+                .zip(&mut codes)
+                .map(|(cell, codes)| {
+                    // OK because a policy file cannot list four billion combinations.
+                    let next =
+                        u32::try_from(codes.len()).expect("fewer combinations than u32 counts");
+                    *codes.entry(Key::from(cell)).or_insert(next)
+                })
+                .collect();
+            // Listed twice is allowed once: it must not be drawn twice as often.
+            if by_prefix.contains_key(&key) {
+                continue;
+            }
+            for length in 1..=key.len() {
+                by_prefix
+                    .entry(key[..length].to_vec())
+                    .or_default()
+                    .push(allowed.len());
+            }
+            allowed.push(cells);
+        }
+        let columns = columns.iter().map(|column| column.name.clone()).collect();
+        Self {
+            columns,
+            allowed,
+            codes,
+            by_prefix,
+        }
+    }
+
+    /// Returns which rows break the rule; a row with a missing cell does not.
+    pub(crate) fn broken(&self, table: &DataFrame) -> PolarsResult<Vec<bool>> {
+        Ok(self
+            .keys(table)?
+            .iter()
+            .map(|key| self.breaks(key))
+            .collect())
+    }
+
+    /// Replaces each broken row's cells by an allowed combination that agrees in as many leading columns as
+    /// possible. A row whose first cell is in no combination stays as it is.
+    pub(crate) fn repair(
+        &self,
+        table: &mut DataFrame,
+        uniform: &mut dyn FnMut() -> f64,
+    ) -> PolarsResult<()> {
+        let chosen: Vec<Option<usize>> = self
+            .keys(table)?
+            .iter()
+            .map(|key| {
+                if self.breaks(key) {
+                    self.closest(key, uniform)
+                } else {
+                    None
+                }
+            })
+            .collect();
+        for (position, name) in self.columns.iter().enumerate() {
+            let cells: Vec<Option<&Cell>> = chosen
+                .iter()
+                .map(|entry| entry.map(|entry| &self.allowed[entry][position]))
+                .collect();
+            let repaired = replace(table.column(name)?, &cells)?;
+            table.with_column(repaired)?;
+        }
+        Ok(())
+    }
+
+    fn breaks(&self, key: &[Code]) -> bool {
+        if key.contains(&Code::Missing) {
+            return false;
+        }
+        !known(key).is_some_and(|key| self.by_prefix.contains_key(&key))
+    }
+
+    fn closest(&self, key: &[Code], uniform: &mut dyn FnMut() -> f64) -> Option<usize> {
+        let candidates = (1..key.len())
+            .rev()
+            .find_map(|length| self.by_prefix.get(&known(&key[..length])?))?;
+        // A draw of exactly one, which the contract excludes, still takes the last candidate.
+        let index = (uniform() * candidates.len() as f64) as usize;
+        Some(candidates[index.min(candidates.len() - 1)])
+    }
+
+    /// Returns the codes of each row's cells.
+    fn keys(&self, table: &DataFrame) -> PolarsResult<Vec<Vec<Code>>> {
+        let mut keys = vec![Vec::with_capacity(self.columns.len()); table.height()];
+        for (name, codes) in self.columns.iter().zip(&self.codes) {
+            let code = |key: Option<Key>| match key {
+                None => Code::Missing,
+                Some(key) => codes
+                    .get(&key)
+                    .map_or(Code::Unlisted, |code| Code::Listed(*code)),
+            };
+            let column = table.column(name)?;
+            let cells: Vec<Option<Key>> = match column.dtype() {
+                DataType::String => column
+                    .str()?
+                    .iter()
+                    .map(|cell| cell.map(|text| Key::Text(text.into())))
+                    .collect(),
+                DataType::Int64 => column
+                    .i64()?
+                    .iter()
+                    .map(|cell| cell.map(Key::Integer))
+                    .collect(),
+                DataType::Float64 => column
+                    .f64()?
+                    .iter()
+                    .map(|cell| cell.map(Key::float))
+                    .collect(),
+                _ => column
+                    .date()?
+                    .physical()
+                    .iter()
+                    .map(|cell| cell.map(Key::Date))
+                    .collect(),
+            };
+            for (key, cell) in keys.iter_mut().zip(cells) {
+                key.push(code(cell));
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// What a rule knows of a cell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Code {
+    Listed(u32),
+    Missing,
+    Unlisted,
+}
+
+/// A cell as a key of a map.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+enum Key {
+    Date(i32),
+    Float(u64),
+    Integer(i64),
+    Text(String),
+}
+
+impl Key {
+    fn float(value: f64) -> Self {
+        // Adding zero makes one of the two zeros, which are equal but have different bits.
+        Self::Float((value + 0.0).to_bits())
+    }
+}
+
+impl From<&Cell> for Key {
+    fn from(cell: &Cell) -> Self {
+        match cell {
+            Cell::Date(days) => Self::Date(*days),
+            Cell::Float(value) => Self::float(*value),
+            Cell::Integer(value) => Self::Integer(*value),
+            Cell::Text(text) => Self::Text(text.clone()),
+        }
+    }
+}
+
+/// Returns the codes, where every cell occurs in some combination.
+fn known(key: &[Code]) -> Option<Vec<u32>> {
+    key.iter()
+        .map(|code| match code {
+            Code::Listed(code) => Some(*code),
+            Code::Missing | Code::Unlisted => None,
+        })
+        .collect()
+}
+
+/// Returns the column with some cells replaced.
+fn replace(column: &Column, cells: &[Option<&Cell>]) -> PolarsResult<Column> {
+    let name = column.name().clone();
+    Ok(match column.dtype() {
+        DataType::String => {
+            let texts = column.str()?.iter().zip(cells).map(|(old, new)| match new {
+                Some(Cell::Text(text)) => Some(text.as_str()),
+                _ => old,
+            });
+            StringChunked::from_iter_options(name, texts).into_column()
+        }
+        DataType::Int64 => {
+            let numbers = column.i64()?.iter().zip(cells).map(|(old, new)| match new {
+                Some(Cell::Integer(value)) => Some(*value),
+                _ => old,
+            });
+            Int64Chunked::from_iter_options(name, numbers).into_column()
+        }
+        DataType::Float64 => {
+            let numbers = column.f64()?.iter().zip(cells).map(|(old, new)| match new {
+                Some(Cell::Float(value)) => Some(*value),
+                _ => old,
+            });
+            Float64Chunked::from_iter_options(name, numbers).into_column()
+        }
+        _ => {
+            let dates = column
+                .date()?
+                .physical()
+                .iter()
+                .zip(cells)
+                .map(|(old, new)| match new {
+                    Some(Cell::Date(days)) => Some(*days),
+                    _ => old,
+                });
+            Int32Chunked::from_iter_options(name, dates)
+                .into_column()
+                .cast(&DataType::Date)?
+        }
+    })
+}

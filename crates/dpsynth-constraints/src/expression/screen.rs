@@ -1,0 +1,576 @@
+//! Walks the tree of an expression and lets pass only what is known to look at one row, to touch no file and
+//! to fail on no value.
+
+use std::collections::BTreeSet;
+
+use dpsynth_table::{Column, Domain};
+use sqlparser::ast::{
+    BinaryOperator, CastKind, CeilFloorKind, DataType as SqlType, DateTimeField, Expr as SqlExpr,
+    Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Spanned, TypedString,
+    UnaryOperator, Value, ValueWithSpan,
+};
+
+use super::position::Positions;
+use super::{Assignment, Finding, functions};
+use crate::columns::{Cell, Columns, days, iso_date, may_miss};
+use crate::error::RuleProblem;
+
+/// What a walk over an expression finds.
+pub(super) struct Screen<'a> {
+    schema: &'a Columns,
+    positions: &'a Positions<'a>,
+    /// Columns that the expression names.
+    pub(super) columns: BTreeSet<String>,
+    /// Byte offsets of plain texts that stand for dates, because they are compared with a date column.
+    pub(super) date_literals: Vec<usize>,
+    pub(super) findings: Vec<Finding>,
+    intervals: usize,
+}
+
+impl<'a> Screen<'a> {
+    pub(super) fn new(schema: &'a Columns, positions: &'a Positions<'a>) -> Self {
+        Self {
+            schema,
+            positions,
+            columns: BTreeSet::new(),
+            date_literals: Vec::new(),
+            findings: Vec::new(),
+            intervals: 0,
+        }
+    }
+
+    /// Records what is wrong below a node and returns the shape of what polars will make of it.
+    pub(super) fn visit(&mut self, sql: &SqlExpr) -> Shape {
+        let below = match sql {
+            SqlExpr::Between {
+                expr, low, high, ..
+            } => {
+                self.compare(expr, low, Comparison::Order);
+                self.compare(expr, high, Comparison::Order);
+                // Polars writes the operand twice, once for each bound, and joins two comparisons.
+                let operand = self.visit(expr);
+                operand
+                    .beside(operand)
+                    .beside(self.visit(low))
+                    .beside(self.visit(high))
+                    .under()
+            }
+            SqlExpr::BinaryOp { left, op, right } => self.visit_binary(sql, left, op, right),
+            SqlExpr::Case {
+                operand: None,
+                conditions,
+                else_result,
+                ..
+            } => {
+                // Each arm is the alternative of the one before it.
+                let alternative = else_result
+                    .as_ref()
+                    .map_or(Shape::default(), |result| self.visit(result));
+                conditions
+                    .iter()
+                    .rev()
+                    .fold(alternative, |alternative, arm| {
+                        alternative
+                            .beside(self.visit(&arm.condition))
+                            .beside(self.visit(&arm.result))
+                            .under()
+                    })
+            }
+            SqlExpr::Cast {
+                kind,
+                expr,
+                data_type,
+                array: false,
+                format: None,
+            } => {
+                let known = matches!(
+                    kind,
+                    CastKind::Cast | CastKind::TryCast | CastKind::SafeCast | CastKind::DoubleColon
+                );
+                if !known || !castable(data_type) {
+                    self.refuse(sql, format!("a conversion to `{data_type}`"));
+                }
+                self.visit(expr)
+            }
+            SqlExpr::Ceil {
+                expr,
+                field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime),
+            }
+            | SqlExpr::Floor {
+                expr,
+                field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime),
+            }
+            | SqlExpr::IsNotNull(expr)
+            | SqlExpr::IsNull(expr)
+            | SqlExpr::Nested(expr)
+            | SqlExpr::UnaryOp {
+                op: UnaryOperator::Minus | UnaryOperator::Not | UnaryOperator::Plus,
+                expr,
+            } => self.visit(expr),
+            SqlExpr::Extract { field, expr, .. } => {
+                if !extractable(field) {
+                    self.refuse(sql, format!("the part `{field}` of a date"));
+                }
+                self.visit(expr)
+            }
+            SqlExpr::Function(function) => self.visit_function(sql, function),
+            SqlExpr::Identifier(name) => {
+                self.visit_name(name);
+                Shape::default()
+            }
+            SqlExpr::InList { expr, list, .. } => {
+                for item in list {
+                    self.compare(expr, item, Comparison::Equality);
+                    if literal(item).is_none() && !matches!(item, SqlExpr::TypedString(_)) {
+                        self.refuse(item, "a list item that is not a literal".into());
+                    } else {
+                        self.visit(item);
+                    }
+                }
+                self.visit(expr)
+            }
+            SqlExpr::IsDistinctFrom(left, right) | SqlExpr::IsNotDistinctFrom(left, right) => {
+                self.compare(left, right, Comparison::Equality);
+                self.visit(left).beside(self.visit(right))
+            }
+            SqlExpr::Like {
+                any: false,
+                expr,
+                pattern,
+                escape_char: None,
+                ..
+            } => {
+                if !matches!(literal(pattern), Some(Value::SingleQuotedString(_))) {
+                    self.refuse(pattern, "a pattern that is not a literal".into());
+                }
+                self.visit(expr)
+            }
+            SqlExpr::TypedString(typed) => {
+                self.visit_date(sql, typed);
+                Shape::default()
+            }
+            SqlExpr::Value(value) => {
+                self.visit_value(sql, &value.value);
+                Shape::default()
+            }
+            other => {
+                self.refuse(other, construct(other));
+                Shape::default()
+            }
+        };
+        below.under()
+    }
+
+    fn visit_binary(
+        &mut self,
+        sql: &SqlExpr,
+        left: &SqlExpr,
+        op: &BinaryOperator,
+        right: &SqlExpr,
+    ) -> Shape {
+        use BinaryOperator as Op;
+        match op {
+            Op::Eq | Op::NotEq => self.compare(left, right, Comparison::Equality),
+            Op::Gt | Op::GtEq | Op::Lt | Op::LtEq => self.compare(left, right, Comparison::Order),
+            Op::And
+            | Op::Divide
+            | Op::Minus
+            | Op::Modulo
+            | Op::Multiply
+            | Op::Or
+            | Op::Plus
+            | Op::StringConcat => {}
+            other => self.refuse(sql, format!("the operator `{other}`")),
+        }
+        let mut operand = |side: &SqlExpr| {
+            let SqlExpr::Interval(interval) = side else {
+                return self.visit(side);
+            };
+            self.intervals += 1;
+            let text = match literal(&interval.value) {
+                Some(Value::SingleQuotedString(text)) if interval.leading_field.is_none() => {
+                    Some(text)
+                }
+                _ => None,
+            };
+            if self.intervals > MAX_INTERVALS || !text.is_some_and(|text| is_interval(text)) {
+                self.refuse(
+                    side,
+                    "an interval other than one such as `INTERVAL '3 days'`".into(),
+                );
+            }
+            Shape::default().under()
+        };
+        operand(left).beside(operand(right))
+    }
+
+    fn visit_function(&mut self, sql: &SqlExpr, function: &Function) -> Shape {
+        let name = function.name.to_string();
+        if functions::couples_rows(&name) || function.over.is_some() {
+            self.find(sql, RuleProblem::CouplesRows { function: name });
+            return Shape::default();
+        }
+        let Some(expected) = functions::arguments(&name) else {
+            self.refuse(sql, format!("the function `{name}`"));
+            return Shape::default();
+        };
+        let plain = matches!(function.parameters, FunctionArguments::None)
+            && function.filter.is_none()
+            && function.null_treatment.is_none()
+            && function.within_group.is_empty()
+            && !function.uses_odbc_syntax;
+        let arguments: Option<Vec<&SqlExpr>> = match &function.args {
+            FunctionArguments::List(list)
+                if plain && list.duplicate_treatment.is_none() && list.clauses.is_empty() =>
+            {
+                list.args
+                    .iter()
+                    .map(|argument| match argument {
+                        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+                        _ => None,
+                    })
+                    .collect()
+            }
+            _ => None,
+        };
+        let Some(arguments) = arguments.filter(|arguments| expected.contains(&arguments.len()))
+        else {
+            self.refuse(sql, format!("`{name}` with such arguments"));
+            return Shape::default();
+        };
+        if name.eq_ignore_ascii_case("round")
+            && arguments.len() == 2
+            && decimals(arguments[1]).is_none()
+        {
+            self.refuse(
+                arguments[1],
+                "a number of decimals that is not a literal from 0 to 15".into(),
+            );
+        }
+        let mut shape = Shape::default();
+        for (index, argument) in arguments.iter().enumerate() {
+            let below = self.visit(argument);
+            // Polars writes the first argument of NULLIF twice: to compare it, and to return it.
+            let twice = index == 0 && name.eq_ignore_ascii_case("nullif");
+            shape = if twice {
+                shape.beside(below.beside(below)).under()
+            } else {
+                shape.beside(below)
+            };
+        }
+        shape
+    }
+
+    fn visit_name(&mut self, name: &Ident) {
+        match self.schema.named(&name.value) {
+            Ok(column) => {
+                self.columns.insert(column.name.clone());
+            }
+            Err(problem) => self.findings.push(Finding {
+                span: self.positions.between(name.span),
+                problem,
+            }),
+        }
+    }
+
+    fn visit_date(&mut self, sql: &SqlExpr, typed: &TypedString) {
+        let date = match &typed.value.value {
+            Value::SingleQuotedString(text) if typed.data_type == SqlType::Date => iso_date(text),
+            _ => None,
+        };
+        if date.is_none() {
+            self.find(
+                sql,
+                RuleProblem::Types {
+                    detail: DATE_FORM.into(),
+                },
+            );
+        }
+    }
+
+    fn visit_value(&mut self, sql: &SqlExpr, value: &Value) {
+        let fine = match value {
+            Value::Boolean(_) | Value::Null | Value::SingleQuotedString(_) => true,
+            Value::Number(text, false) if text.contains('.') => {
+                text.parse::<f64>().is_ok_and(f64::is_finite)
+            }
+            Value::Number(text, false) => text.parse::<i64>().is_ok(),
+            _ => false,
+        };
+        if !fine {
+            self.refuse(sql, format!("the literal `{value}`"));
+        }
+    }
+
+    /// Reads a plain text beside a date column as a date, and finds texts that a column can never be.
+    fn compare(&mut self, left: &SqlExpr, right: &SqlExpr, comparison: Comparison) {
+        let (column, side) = match (subject(left), bare(right), subject(right), bare(left)) {
+            (Some(name), side, ..) | (.., Some(name), side) => {
+                (self.schema.named(&name.value), side)
+            }
+            _ => return,
+        };
+        let SqlExpr::Value(ValueWithSpan {
+            value: Value::SingleQuotedString(text),
+            span,
+        }) = side
+        else {
+            return;
+        };
+        // An unknown name is found where the walk reaches it.
+        let Ok(column) = column else { return };
+        match &column.domain {
+            Domain::Date { .. } => match (iso_date(text), self.positions.offset(span.start)) {
+                (Some(_), Some(start)) => self.date_literals.push(start),
+                _ => self.find(
+                    side,
+                    RuleProblem::Types {
+                        detail: DATE_FORM.into(),
+                    },
+                ),
+            },
+            Domain::Categorical { categories }
+                if comparison == Comparison::Equality && !categories.contains(text) =>
+            {
+                let problem = RuleProblem::LiteralOutsideDomain {
+                    column: column.name.clone(),
+                    literal: format!("'{text}'"),
+                };
+                self.find(side, problem);
+            }
+            _ => {}
+        }
+    }
+
+    fn refuse(&mut self, sql: &SqlExpr, construct: String) {
+        self.find(sql, RuleProblem::NotAvailable { construct });
+    }
+
+    fn find(&mut self, sql: &SqlExpr, problem: RuleProblem) {
+        self.findings.push(Finding {
+            span: self.positions.between(sql.span()),
+            problem,
+        });
+    }
+}
+
+/// The shape of the expression that polars will make: some operands are written twice in it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Shape {
+    /// Nodes in all.
+    pub(super) size: u64,
+    /// Nodes on the longest way down.
+    pub(super) depth: u64,
+}
+
+impl Shape {
+    fn beside(self, other: Self) -> Self {
+        Self {
+            size: self.size.saturating_add(other.size),
+            depth: self.depth.max(other.depth),
+        }
+    }
+
+    fn under(self) -> Self {
+        Self {
+            size: self.size.saturating_add(1),
+            depth: self.depth.saturating_add(1),
+        }
+    }
+}
+
+/// How two sides are compared.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Comparison {
+    Equality,
+    Order,
+}
+
+/// Reads `column = literal` and `column IS NULL`, where the column can hold what is assigned.
+pub(super) fn assignment(sql: &SqlExpr, columns: &Columns) -> Option<Assignment> {
+    match bare(sql) {
+        SqlExpr::BinaryOp {
+            left,
+            op: BinaryOperator::Eq,
+            right,
+        } => {
+            let (name, side) = match (bare(left), bare(right)) {
+                (SqlExpr::Identifier(name), side) | (side, SqlExpr::Identifier(name)) => {
+                    (name, side)
+                }
+                _ => return None,
+            };
+            let column = columns.named(&name.value).ok()?;
+            let cell = cell(column, side).filter(|cell| cell.fits(column))?;
+            Some(Assignment {
+                column: column.name.clone(),
+                cell: Some(cell),
+            })
+        }
+        SqlExpr::IsNull(inner) => {
+            let SqlExpr::Identifier(name) = bare(inner) else {
+                return None;
+            };
+            let column = columns
+                .named(&name.value)
+                .ok()
+                .filter(|column| may_miss(column))?;
+            Some(Assignment {
+                column: column.name.clone(),
+                cell: None,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Reads a literal in the type of a column.
+fn cell(column: &Column, sql: &SqlExpr) -> Option<Cell> {
+    let (sign, sql) = match sql {
+        SqlExpr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => ("-", bare(expr)),
+        other => ("", other),
+    };
+    let value = match sql {
+        SqlExpr::TypedString(typed) => &typed.value.value,
+        other => literal(other)?,
+    };
+    match (&column.domain, value) {
+        (Domain::Categorical { .. }, Value::SingleQuotedString(text)) => {
+            Some(Cell::Text(text.clone()))
+        }
+        (Domain::Date { .. }, Value::SingleQuotedString(text)) => {
+            iso_date(text).map(|date| Cell::Date(days(date)))
+        }
+        (Domain::Float { .. }, Value::Number(text, _)) => {
+            format!("{sign}{text}").parse().ok().map(Cell::Float)
+        }
+        (Domain::Integer { .. }, Value::Number(text, _)) => {
+            format!("{sign}{text}").parse().ok().map(Cell::Integer)
+        }
+        _ => None,
+    }
+}
+
+/// Strips brackets.
+fn bare(sql: &SqlExpr) -> &SqlExpr {
+    match sql {
+        SqlExpr::Nested(inner) => bare(inner),
+        other => other,
+    }
+}
+
+/// Returns the column that a side of a comparison is about: itself, or a date moved by intervals.
+fn subject(sql: &SqlExpr) -> Option<&Ident> {
+    match bare(sql) {
+        SqlExpr::Identifier(name) => Some(name),
+        SqlExpr::BinaryOp {
+            left,
+            op: BinaryOperator::Minus | BinaryOperator::Plus,
+            right,
+        } if matches!(**right, SqlExpr::Interval(_)) => subject(left),
+        _ => None,
+    }
+}
+
+/// Returns the value of a literal; a minus sign before a number is part of it.
+fn literal(sql: &SqlExpr) -> Option<&Value> {
+    match sql {
+        SqlExpr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => match literal(expr) {
+            number @ Some(Value::Number(..)) => number,
+            _ => None,
+        },
+        SqlExpr::Value(value) => Some(&value.value),
+        _ => None,
+    }
+}
+
+fn decimals(sql: &SqlExpr) -> Option<u8> {
+    match sql {
+        SqlExpr::Value(ValueWithSpan {
+            value: Value::Number(text, false),
+            ..
+        }) => text.parse().ok().filter(|decimals| *decimals <= 15),
+        _ => None,
+    }
+}
+
+/// Returns whether polars can convert to the type, and rules have a use for it.
+fn castable(sql: &SqlType) -> bool {
+    matches!(
+        sql,
+        SqlType::BigInt(None)
+            | SqlType::Boolean
+            | SqlType::Date
+            | SqlType::Double(_)
+            | SqlType::DoublePrecision
+            | SqlType::Float(sqlparser::ast::ExactNumberInfo::None)
+            | SqlType::Int(None)
+            | SqlType::Integer(None)
+            | SqlType::Text
+            | SqlType::Varchar(None)
+    )
+}
+
+/// Returns whether polars can take the part from a date, and computes it from one copy of the date.
+fn extractable(field: &DateTimeField) -> bool {
+    use DateTimeField as Part;
+    matches!(
+        field,
+        Part::Day | Part::DayOfYear | Part::Doy | Part::Isodow | Part::Isoyear | Part::Month
+    ) || matches!(
+        field,
+        Part::IsoWeek | Part::Quarter | Part::Week(None) | Part::Year
+    )
+}
+
+/// Returns whether the text is numbers with units of a day or more, and small enough that no date overflows.
+fn is_interval(text: &str) -> bool {
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let number = |word: &str| {
+        (1..=4).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let unit =
+        |word: &str| INTERVAL_UNITS.contains(&word.to_ascii_lowercase().trim_end_matches('s'));
+    (2..=6).contains(&words.len())
+        && words
+            .chunks(2)
+            .all(|pair| matches!(pair, [amount, name] if number(amount) && unit(name)))
+}
+
+/// Names what a rule may not use.
+fn construct(sql: &SqlExpr) -> String {
+    match sql {
+        SqlExpr::Case { .. } => {
+            "`CASE` with a value before `WHEN` (write `CASE WHEN column = ...`)".into()
+        }
+        SqlExpr::CompoundIdentifier(_) => "a name with a dot (put it in double quotes)".into(),
+        SqlExpr::Exists { .. } | SqlExpr::InSubquery { .. } | SqlExpr::Subquery(_) => {
+            "a subquery".into()
+        }
+        SqlExpr::ILike { .. } | SqlExpr::RLike { .. } | SqlExpr::SimilarTo { .. } => {
+            "a pattern other than `LIKE` with a literal".into()
+        }
+        SqlExpr::Interval(_) => "an interval that is not added, subtracted or compared".into(),
+        SqlExpr::IsFalse(_)
+        | SqlExpr::IsNotFalse(_)
+        | SqlExpr::IsNotTrue(_)
+        | SqlExpr::IsTrue(_) => "`IS TRUE` or `IS FALSE` (use `COALESCE(..., FALSE)`)".into(),
+        SqlExpr::Like { .. } => "`LIKE` with `ANY` or `ESCAPE`".into(),
+        SqlExpr::QualifiedWildcard(..) | SqlExpr::Wildcard(_) => "`*`".into(),
+        SqlExpr::Tuple(_) => "a list in brackets other than after `IN`".into(),
+        _ => "this construct".into(),
+    }
+}
+
+const DATE_FORM: &str = "a date is written as in '2024-01-31', whatever the format of its column";
+
+/// The most intervals in one expression: so many of the longest cannot leave the calendar.
+const MAX_INTERVALS: usize = 4;
+
+const INTERVAL_UNITS: &[&str] = &["day", "month", "week", "year"];

@@ -1,0 +1,78 @@
+//! Changes to a row that make it obey a rule.
+
+use polars::prelude::{DataFrame, PolarsResult};
+use polars_lazy::prelude::{Expr, IntoLazy, NULL, col, lit, when};
+
+use crate::columns::Cell;
+
+/// How the rows that break a rule are changed.
+#[derive(Clone, Debug)]
+pub(crate) enum Repair {
+    /// Writes a literal, or a missing value, into a column.
+    Assign { column: String, cell: Option<Cell> },
+    /// Moves a number to the nearer bound.
+    Clip {
+        column: String,
+        low: Cell,
+        high: Cell,
+    },
+    /// Takes an allowed combination that resembles the row.
+    Combine,
+    /// Swaps two values where each column can hold the other's.
+    Swap {
+        low: String,
+        high: String,
+        both_hold: Expr,
+    },
+}
+
+impl Repair {
+    /// Changes the rows for which `condition` is false.
+    pub(crate) fn apply(&self, table: DataFrame, condition: &Expr) -> PolarsResult<DataFrame> {
+        let broken = condition.clone().not().fill_null(lit(false));
+        let changed = match self {
+            Self::Assign { column, cell } => {
+                let value = cell.as_ref().map_or_else(|| lit(NULL), Cell::literal);
+                vec![
+                    when(broken)
+                        .then(value)
+                        .otherwise(col(column))
+                        .alias(column),
+                ]
+            }
+            Self::Clip { column, low, high } => {
+                let clipped = when(col(column).lt(low.literal()))
+                    .then(low.literal())
+                    .when(col(column).gt(high.literal()))
+                    .then(high.literal())
+                    .otherwise(col(column));
+                vec![
+                    when(broken)
+                        .then(clipped)
+                        .otherwise(col(column))
+                        .alias(column),
+                ]
+            }
+            // Needs randomness, see `Combinations::repair`.
+            Self::Combine => Vec::new(),
+            Self::Swap {
+                low,
+                high,
+                both_hold,
+            } => {
+                let swapped = broken.and(both_hold.clone());
+                vec![
+                    when(swapped.clone())
+                        .then(col(high))
+                        .otherwise(col(low))
+                        .alias(low),
+                    when(swapped)
+                        .then(col(low))
+                        .otherwise(col(high))
+                        .alias(high),
+                ]
+            }
+        };
+        table.lazy().with_columns(changed).collect()
+    }
+}

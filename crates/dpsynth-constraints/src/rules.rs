@@ -1,0 +1,211 @@
+//! Rules that fit a schema, and what they say of a table.
+
+use polars::prelude::{Column, DataFrame, PolarsResult, polars_err};
+use polars_lazy::prelude::{Expr, IntoLazy};
+
+use crate::columns::{Columns, dtype};
+use crate::combinations::Combinations;
+use crate::derived::Formula;
+use crate::error::{RuleError, RuleField, RulePlace, RuleProblem};
+use crate::outcome::Violation;
+use crate::repair::Repair;
+use crate::spec::Enforcement;
+
+/// Rules that fit a schema and do not contradict each other, as far as can be told without rows.
+///
+/// Made by [`Rules::compile`] only.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub(crate) columns: Columns,
+    pub(crate) rules: Vec<Rule>,
+    /// The rules that compute a column, each after those whose columns it needs.
+    pub(crate) derivations: Vec<usize>,
+}
+
+/// One compiled rule.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    /// The field to blame where the rule cannot be evaluated.
+    pub(crate) field: RuleField,
+    pub(crate) enforcement: Enforcement,
+    pub(crate) test: Test,
+    pub(crate) repair: Option<Repair>,
+}
+
+/// How a row is judged.
+#[derive(Clone, Debug)]
+pub(crate) enum Test {
+    Combinations(Combinations),
+    /// The row breaks the rule where the expression is false.
+    Condition(Expr),
+    Formula(Formula),
+}
+
+impl Rules {
+    /// Returns the names of the columns that are computed, and so are not modelled, in the schema's order.
+    pub fn derived_columns(&self) -> Vec<String> {
+        let derived: Vec<&str> = self
+            .formulas()
+            .map(|(_, formula)| formula.column())
+            .collect();
+        let names = self.columns.iter().map(|column| &column.name);
+        names
+            .filter(|name| derived.contains(&name.as_str()))
+            .cloned()
+            .collect()
+    }
+
+    /// Returns the rules that a whole table breaks, with the number of rows that break each; none if it obeys.
+    ///
+    /// # Errors
+    ///
+    /// [`RuleProblem::TableMismatch`] if the table lacks a column or holds it in another type, and
+    /// [`RuleProblem::Evaluation`] if a rule's expression fails on a row.
+    pub fn check(&self, table: &DataFrame) -> Result<Vec<Violation>, RuleError> {
+        for column in self.columns.iter() {
+            fits(table, &column.name, &dtype(column))?;
+        }
+        let mut violations = Vec::new();
+        for (rule, broken) in self.broken(table)?.into_iter().enumerate() {
+            let broken = match &self.rules[rule].test {
+                Test::Formula(formula) => {
+                    formula.broken(table).map_err(|_| self.unevaluable(rule))?
+                }
+                _ => broken,
+            };
+            let count = broken.iter().filter(|broken| **broken).count();
+            if count > 0 {
+                violations.push(Violation {
+                    rule,
+                    name: self.rules[rule].name.clone(),
+                    count,
+                });
+            }
+        }
+        Ok(violations)
+    }
+
+    /// Returns for each rule which rows break it; for a formula, none.
+    pub(crate) fn broken(&self, table: &DataFrame) -> Result<Vec<Vec<bool>>, RuleError> {
+        let mut plans = Vec::new();
+        for (index, rule) in self.rules.iter().enumerate() {
+            if let Test::Condition(condition) = &rule.test {
+                plans.push((index, condition.clone().alias(index.to_string())));
+            }
+        }
+        let mut broken = vec![vec![false; table.height()]; self.rules.len()];
+        // One pass over the table for all conditions; one by one only to find the one that fails.
+        let together = table.clone().lazy().select(
+            plans
+                .iter()
+                .map(|(_, plan)| plan.clone())
+                .collect::<Vec<_>>(),
+        );
+        let together = if plans.is_empty() {
+            None
+        } else {
+            together.collect().ok()
+        };
+        for (index, plan) in plans {
+            let mask = match &together {
+                Some(masks) => masks.column(&index.to_string()).cloned(),
+                None => evaluate(table, &plan),
+            };
+            broken[index] = mask
+                .and_then(|mask| falsehoods(&mask, table.height()))
+                .map_err(|_| self.unevaluable(index))?;
+        }
+        for (index, rule) in self.rules.iter().enumerate() {
+            if let Test::Combinations(combinations) = &rule.test {
+                broken[index] = combinations
+                    .broken(table)
+                    .map_err(|_| self.unevaluable(index))?;
+            }
+        }
+        Ok(broken)
+    }
+
+    /// Returns which rows break one rule; for a formula, none.
+    pub(crate) fn broken_by(&self, rule: usize, table: &DataFrame) -> Result<Vec<bool>, RuleError> {
+        match &self.rules[rule].test {
+            Test::Combinations(combinations) => combinations.broken(table),
+            Test::Condition(condition) => {
+                evaluate(table, condition).and_then(|mask| falsehoods(&mask, table.height()))
+            }
+            Test::Formula(_) => Ok(vec![false; table.height()]),
+        }
+        .map_err(|_| self.unevaluable(rule))
+    }
+
+    /// Returns the rules that compute a column, in policy order.
+    pub(crate) fn formulas(&self) -> impl Iterator<Item = (usize, &Formula)> {
+        self.rules
+            .iter()
+            .enumerate()
+            .filter_map(|(index, rule)| match &rule.test {
+                Test::Formula(formula) => Some((index, formula)),
+                _ => None,
+            })
+    }
+
+    pub(crate) fn unevaluable(&self, rule: usize) -> RuleError {
+        self.blame(rule, self.rules[rule].field, RuleProblem::Evaluation)
+    }
+
+    pub(crate) fn blame(&self, rule: usize, field: RuleField, problem: RuleProblem) -> RuleError {
+        let place = RulePlace {
+            rule,
+            name: self.rules[rule].name.clone(),
+            field,
+            span: None,
+        };
+        RuleError {
+            place: Some(place),
+            problem,
+        }
+    }
+}
+
+/// Checks that a table holds a column in its type.
+pub(crate) fn fits(
+    table: &DataFrame,
+    name: &str,
+    dtype: &polars::prelude::DataType,
+) -> Result<(), RuleError> {
+    match table.column(name) {
+        Ok(held) if held.dtype() == dtype => Ok(()),
+        _ => Err(RuleError {
+            place: None,
+            problem: RuleProblem::TableMismatch {
+                column: name.to_owned(),
+            },
+        }),
+    }
+}
+
+/// Evaluates an expression to one value for each row.
+pub(crate) fn evaluate(table: &DataFrame, plan: &Expr) -> PolarsResult<Column> {
+    let values = table
+        .clone()
+        .lazy()
+        .select([plan.clone().alias("value")])
+        .collect()?;
+    let value = &values.columns()[0];
+    match value.len() {
+        rows if rows == table.height() => Ok(value.clone()),
+        // Polars may find that an expression has one value for every row.
+        1 => Ok(value.new_from_index(0, table.height())),
+        _ => Err(polars_err!(ShapeMismatch: "an expression has one value for each row")),
+    }
+}
+
+/// Returns the rows for which a condition is false, and not merely unknown.
+fn falsehoods(mask: &Column, rows: usize) -> PolarsResult<Vec<bool>> {
+    let mask = mask.bool()?;
+    match mask.len() {
+        length if length == rows => Ok(mask.iter().map(|truth| truth == Some(false)).collect()),
+        1 => Ok(vec![mask.get(0) == Some(false); rows]),
+        _ => Err(polars_err!(ShapeMismatch: "a condition has one value for each row")),
+    }
+}

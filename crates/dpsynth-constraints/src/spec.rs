@@ -1,0 +1,112 @@
+//! Rules as the policy writes them, before anything is checked.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One rule of the policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleSpec {
+    /// What messages and the report call the rule; unique within a policy.
+    pub name: String,
+    /// What the rule demands of a row.
+    pub kind: RuleKind,
+    /// How the rule is made to hold; `None` takes the best way for the kind, see [`RuleKind`].
+    pub enforcement: Option<Enforcement>,
+}
+
+/// What a rule demands of a row, and how it can be made to hold (the default first).
+#[derive(Clone, Debug, PartialEq)]
+pub enum RuleKind {
+    /// When `when` is true, `then` must not be false. Redraw or refuse; repair only where `then` is
+    /// `column = literal` or `column IS NULL`, because only then is it plain what to write.
+    Conditional {
+        /// SQL expression that says which rows the rule speaks of.
+        when: String,
+        /// SQL expression that must not be false for them.
+        then: String,
+    },
+    /// The column is what the formula says. Always by construction: the column is not modelled but
+    /// computed, in the column's type (whole numbers and declared decimals by rounding half to even). A row
+    /// whose result lies outside the column's domain is redrawn.
+    Derived {
+        /// The column that is computed.
+        column: String,
+        /// SQL expression over other columns.
+        formula: String,
+    },
+    /// The columns together take one of the allowed combinations. Repair (an allowed combination that
+    /// agrees with the row in as many leading columns as possible, and at least in the first, is drawn),
+    /// redraw or refuse. A row with a missing value in one of the columns obeys.
+    FixedCombinations {
+        /// At least two columns.
+        columns: Vec<String>,
+        /// One entry for each combination, its cells written as in the table.
+        allowed: Vec<Vec<String>>,
+    },
+    /// One column is at most (or less than) another. By construction where the domains already imply it,
+    /// else redraw, repair (the two values are swapped) or refuse.
+    Inequality {
+        /// The column with the smaller value.
+        low: String,
+        /// The column with the larger value.
+        high: String,
+        /// Whether equal values obey.
+        strictness: Strictness,
+    },
+    /// The number is zero or more: a range with only a lower bound.
+    NonNegative {
+        /// An integer or float column.
+        column: String,
+    },
+    /// The number lies within bounds, both included. By construction where the domain already implies it,
+    /// else repair (the value is moved to the nearer bound), redraw or refuse.
+    Range {
+        /// An integer or float column.
+        column: String,
+        /// The lower bound.
+        min: Option<f64>,
+        /// The upper bound.
+        max: Option<f64>,
+    },
+    /// The expression is not false. Redraw or refuse.
+    Sql {
+        /// SQL expression that is true, false or unknown for a row.
+        expression: String,
+    },
+}
+
+/// How a rule is made to hold.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Enforcement {
+    /// No row can break the rule: the declared domains imply it, or the column is computed.
+    Construction,
+    /// A row that breaks the rule is thrown away and another is drawn.
+    Redraw,
+    /// A row that breaks the rule as drawn ends the run.
+    Refuse,
+    /// A row that breaks the rule is changed so that it does not.
+    Repair,
+}
+
+impl fmt::Display for Enforcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Construction => "construction",
+            Self::Redraw => "redraw",
+            Self::Refuse => "refuse",
+            Self::Repair => "repair",
+        })
+    }
+}
+
+/// Whether equal values obey an inequality.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strictness {
+    /// `low <= high`.
+    OrEqual,
+    /// `low < high`.
+    Strict,
+}

@@ -1,0 +1,566 @@
+//! What `Rules::enforce` does to rows, kind by kind.
+
+mod support;
+
+use std::num::NonZeroU32;
+
+use dpsynth_constraints::{Enforcement, Limits, RuleKind, RuleProblem, Rules, Strictness};
+use polars::df;
+use polars::prelude::{DataFrame, DataType, NamedFrom, Series};
+
+use support::{
+    Draw, combinations, compile, conditional, derived, enforce, enforced, inequality, range, rule,
+    sql, whole,
+};
+
+fn numbers(table: &DataFrame, column: &str) -> Vec<Option<i64>> {
+    table
+        .column(column)
+        .expect(column)
+        .cast(&DataType::Int64)
+        .expect("numbers")
+        .i64()
+        .expect("numbers")
+        .iter()
+        .collect()
+}
+
+fn floats(table: &DataFrame, column: &str) -> Vec<Option<f64>> {
+    table
+        .column(column)
+        .expect(column)
+        .f64()
+        .expect("numbers")
+        .iter()
+        .collect()
+}
+
+/// Enforces on given rows, over and over, and asks for as many as there are.
+fn enforce_on(
+    rules: &Rules,
+    rows: &DataFrame,
+) -> Result<(DataFrame, Vec<dpsynth_constraints::RuleOutcome>), RuleProblem> {
+    let mut draw = |wanted: usize| {
+        let mut table = rows.clone();
+        while table.height() < wanted {
+            table.vstack_mut(rows).expect("the same columns");
+        }
+        table.head(Some(wanted))
+    };
+    rules
+        .enforce(rows.height(), &mut draw, &mut || 0.0, Limits::default())
+        .map_err(|error| error.problem)
+}
+
+/// Rows that obey everything, with one column replaced.
+fn rows_with(series: Series) -> DataFrame {
+    let mut rows = whole(Draw::new(7).frame(series.len()));
+    rows.with_column(series.into())
+        .expect("as long as the others");
+    rows
+}
+
+#[test]
+fn redraw_keeps_obeying_rows_and_their_order() {
+    let rules = compile(vec![rule("adult", sql("age >= 18"))]);
+    let (table, outcomes) = enforce(&rules, 500, 1).expect("most rows obey");
+    assert_eq!(table.height(), 500);
+    assert!(rules.check(&table).expect("it fits").is_empty());
+    let outcome = &outcomes[0];
+    assert_eq!((outcome.repaired, outcome.violated), (0, outcome.redrawn));
+    assert!(outcome.drawn >= 500 + outcome.redrawn);
+
+    let mut first = Draw::new(1);
+    let kept: Vec<Option<i64>> = numbers(&first.frame(500), "age")
+        .into_iter()
+        .filter(|age| *age >= Some(18))
+        .collect();
+    assert_eq!(numbers(&table, "age")[..kept.len()], kept);
+}
+
+#[test]
+fn the_same_draws_give_the_same_table() {
+    let rules = compile(vec![
+        rule("adult", sql("age >= 18")),
+        rule(
+            "pairs",
+            combinations(
+                &["sex", "school"],
+                &[&["f", "none"], &["m", "none"], &["m", "degree"]],
+            ),
+        ),
+    ]);
+    let (first, second) = (
+        enforce(&rules, 300, 5).expect("fine"),
+        enforce(&rules, 300, 5).expect("fine"),
+    );
+    assert!(first.0.equals_missing(&second.0));
+    assert_eq!(first.1, second.1);
+}
+
+#[test]
+fn a_range_moves_values_to_its_nearer_bound() {
+    let rows = rows_with(Series::new("visits".into(), [-3_i64, 0, 7, 50]));
+    let rules = compile(vec![rule("few", range("visits", Some(-0.5), Some(9.9)))]);
+    let (table, outcomes) = enforce_on(&rules, &rows).expect("repair always can");
+    assert_eq!(
+        numbers(&table, "visits"),
+        [Some(0), Some(0), Some(7), Some(9)]
+    );
+    assert_eq!(
+        (
+            outcomes[0].violated,
+            outcomes[0].repaired,
+            outcomes[0].redrawn
+        ),
+        (2, 2, 0)
+    );
+
+    let rows = rows_with(Series::new("fare".into(), [-0.5, 0.0, 99.99]));
+    let rules = compile(vec![
+        rule(
+            "paid",
+            RuleKind::NonNegative {
+                column: "fare".into(),
+            },
+        ),
+        rule("cheap", range("fare", None, Some(10.005))),
+    ]);
+    assert_eq!(
+        floats(&enforce_on(&rules, &rows).expect("fine").0, "fare"),
+        [Some(0.0), Some(0.0), Some(10.0)]
+    );
+}
+
+#[test]
+fn a_rule_that_the_domain_implies_never_fires() {
+    let rules = compile(vec![rule("age", range("age", Some(0.0), Some(200.0)))]);
+    let (_, outcomes) = enforce(&rules, 200, 3).expect("it never fires");
+    assert_eq!(outcomes[0].enforcement, Enforcement::Construction);
+    assert_eq!(
+        (outcomes[0].drawn, outcomes[0].violated, outcomes[0].redrawn),
+        (200, 0, 0)
+    );
+}
+
+#[test]
+fn dates_keep_their_order_by_redraw_or_by_swap() {
+    for enforcement in [Enforcement::Redraw, Enforcement::Repair] {
+        let kind = inequality("admitted", "discharged", Strictness::Strict);
+        let rules = compile(vec![enforced("order", kind, enforcement)]);
+        let (table, outcomes) = enforce(&rules, 400, 9).expect("half of the rows obey");
+        let pairs = numbers(&table, "admitted")
+            .into_iter()
+            .zip(numbers(&table, "discharged"));
+        let mut missing = 0;
+        for (admitted, discharged) in pairs {
+            match discharged {
+                Some(discharged) => assert!(admitted < Some(discharged)),
+                None => missing += 1,
+            }
+        }
+        // A missing date is no reason to throw a row away.
+        assert!(missing > 20, "{missing}");
+        if enforcement == Enforcement::Repair {
+            // Only equal dates cannot be put right by a swap.
+            assert!(outcomes[0].repaired > 50 && outcomes[0].redrawn < outcomes[0].repaired / 10);
+        }
+    }
+}
+
+#[test]
+fn a_swap_that_leaves_a_domain_is_a_redraw() {
+    let kind = inequality("age", "grade", Strictness::OrEqual);
+    let rules = compile(vec![enforced("order", kind, Enforcement::Repair)]);
+    let mut rows = rows_with(Series::new("age".into(), [15_i64, 90, 3]));
+    rows.with_column(Series::new("grade".into(), [4_i64, 4, 9]).into())
+        .expect("three rows");
+    let (table, outcomes) = enforce_on(&rules, &rows).expect("two of three rows can be had");
+    assert!(rules.check(&table).expect("it fits").is_empty());
+    assert_eq!(numbers(&table, "age")[..2], [Some(4), Some(3)]);
+    assert!(outcomes[0].redrawn > 0);
+}
+
+#[test]
+fn combinations_repair_agrees_in_the_leading_columns() {
+    let allowed: &[&[&str]] = &[
+        &["f", "primary", "1"],
+        &["f", "primary", "2"],
+        &["f", "degree", "9"],
+        &["f", "primary", "2"],
+    ];
+    let rules = compile(vec![rule(
+        "known",
+        combinations(&["sex", "school", "grade"], allowed),
+    )]);
+    let mut rows = rows_with(Series::new("sex".into(), ["f", "f", "f", "m", "m"]));
+    for series in [
+        Series::new(
+            "school".into(),
+            ["degree", "primary", "none", "none", "none"],
+        ),
+        Series::new(
+            "grade".into(),
+            [Some(9_i64), Some(3), Some(1), None, Some(5)],
+        ),
+    ] {
+        rows.with_column(series.into()).expect("five rows");
+    }
+    let mut choices = [0.6, 0.7].into_iter();
+    let mut draws = 0;
+    let mut draw = |wanted: usize| {
+        draws += 1;
+        if draws == 1 {
+            rows.clone()
+        } else {
+            rows.head(Some(1)).new_from_index(0, wanted)
+        }
+    };
+    let (table, outcomes) = rules
+        .enforce(
+            5,
+            &mut draw,
+            &mut || choices.next().expect("two choices"),
+            Limits::default(),
+        )
+        .expect("redraws obey");
+    // Kept; third column drawn from two; second and third drawn from three; silent about the missing grade;
+    // no combination begins with the last row's first cell.
+    assert_eq!(
+        numbers(&table, "grade"),
+        [Some(9), Some(2), Some(9), None, Some(9)]
+    );
+    let schools: Vec<Option<&str>> = table
+        .column("school")
+        .expect("a column")
+        .str()
+        .expect("texts")
+        .iter()
+        .collect();
+    assert_eq!(
+        schools,
+        [
+            Some("degree"),
+            Some("primary"),
+            Some("degree"),
+            Some("none"),
+            Some("degree")
+        ]
+    );
+    assert_eq!(
+        (
+            outcomes[0].violated,
+            outcomes[0].repaired,
+            outcomes[0].redrawn
+        ),
+        (3, 2, 1)
+    );
+}
+
+#[test]
+fn combinations_speak_of_numbers_and_dates() {
+    let rules = compile(vec![rule(
+        "known",
+        combinations(
+            &["admitted", "fare", "grade"],
+            &[&["01/02/2020", "1.50", "3"], &["02/02/2020", "-0", "4"]],
+        ),
+    )]);
+    let mut rows = rows_with(
+        Series::new("admitted".into(), [18_293_i32, 18_294])
+            .cast(&DataType::Date)
+            .expect("days"),
+    );
+    rows.with_column(Series::new("fare".into(), [9.0, 0.0]).into())
+        .expect("two rows");
+    rows.with_column(Series::new("grade".into(), [9_i64, 4]).into())
+        .expect("two rows");
+    let (table, outcomes) = enforce_on(&rules, &rows).expect("both dates have a combination");
+    assert_eq!(floats(&table, "fare"), [Some(1.5), Some(0.0)]);
+    assert_eq!(numbers(&table, "grade"), [Some(3), Some(4)]);
+    assert_eq!((outcomes[0].violated, outcomes[0].repaired), (1, 1));
+}
+
+#[test]
+fn derived_columns_are_computed_in_their_type_and_domain() {
+    let rules = compile(vec![
+        // Needs the column that the next rule computes.
+        rule("grade", derived("grade", "total / 5")),
+        rule("sum", derived("total", "fare + tip")),
+    ]);
+    let mut draw = Draw::new(4);
+    let mut modelled = |rows: usize| draw.frame(rows).drop("grade").expect("a column");
+    let (table, outcomes) = rules
+        .enforce(300, &mut modelled, &mut || 0.0, Limits::default())
+        .expect("most sums are in domain");
+    let names: Vec<String> = table
+        .get_column_names_owned()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(names[4], "total", "the schema's order holds");
+    assert!(rules.check(&table).expect("it fits").is_empty());
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| outcome.enforcement == Enforcement::Construction)
+    );
+    assert!(
+        outcomes[1].redrawn > 0,
+        "a negative fare makes a sum outside the domain"
+    );
+    let (fare, tip, total) = (
+        floats(&table, "fare"),
+        floats(&table, "tip"),
+        floats(&table, "total"),
+    );
+    let grade = numbers(&table, "grade");
+    for row in 0..300 {
+        let sum = fare[row]
+            .zip(tip[row])
+            .map(|(fare, tip)| ((fare + tip) * 100.0).round_ties_even() / 100.0);
+        assert_eq!(total[row], sum);
+        assert_eq!(
+            grade[row],
+            sum.map(|sum| (sum / 5.0).round_ties_even() as i64)
+        );
+    }
+}
+
+#[test]
+fn a_missing_or_impossible_result_needs_a_column_that_may_miss() {
+    let rules = compile(vec![rule("age", derived("age", "grade * 3"))]);
+    let (table, outcomes) = enforce(&rules, 200, 2).expect("most grades are there");
+    assert!(numbers(&table, "grade").iter().all(Option::is_some));
+    assert!(outcomes[0].redrawn > 0);
+
+    let rules = compile(vec![rule("rate", derived("total", "fare / visits"))]);
+    let (table, _) = enforce(&rules, 200, 2).expect("most quotients are in domain");
+    assert!(
+        floats(&table, "total")
+            .iter()
+            .all(|total| total.is_some_and(f64::is_finite))
+    );
+}
+
+#[test]
+fn a_conditional_rule_writes_what_it_says() {
+    for (then, expected) in [("grade = 0", Some(0)), ("grade IS NULL", None)] {
+        let rules = compile(vec![enforced(
+            "children",
+            conditional("age < 15", then),
+            Enforcement::Repair,
+        )]);
+        let (table, outcomes) = enforce(&rules, 300, 8).expect("repair always can");
+        for (age, grade) in numbers(&table, "age")
+            .into_iter()
+            .zip(numbers(&table, "grade"))
+        {
+            // A missing grade is not known to differ from what it should be.
+            assert!(age >= Some(15) || grade == expected || grade.is_none());
+        }
+        assert_eq!((outcomes[0].drawn, outcomes[0].redrawn), (300, 0));
+        assert_eq!(outcomes[0].violated, outcomes[0].repaired);
+    }
+}
+
+#[test]
+fn refuse_ends_the_run_and_says_how_much() {
+    let rules = compile(vec![
+        rule("fine", sql("age >= 0")),
+        enforced("adult", sql("age >= 60"), Enforcement::Refuse),
+    ]);
+    let error = enforce(&rules, 1_000, 1).expect_err("half of the rows break it");
+    let place = error.place.clone().expect("a rule is to blame");
+    assert_eq!((place.rule, place.name.as_str()), (1, "adult"));
+    let RuleProblem::Refused { share } = error.problem else {
+        panic!("{error}")
+    };
+    assert!((0.4..0.6).contains(&share), "{share}");
+
+    // What a repair puts right first is still refused as drawn.
+    let rules = compile(vec![
+        rule("raised", range("age", Some(60.0), None)),
+        enforced("adult", sql("age >= 60"), Enforcement::Refuse),
+    ]);
+    assert!(enforce(&rules, 100, 1).is_err());
+    let rules = compile(vec![enforced(
+        "always",
+        sql("age >= 0"),
+        Enforcement::Refuse,
+    )]);
+    assert_eq!(
+        enforce(&rules, 100, 1)
+            .expect("no row breaks it")
+            .0
+            .height(),
+        100
+    );
+}
+
+#[test]
+fn a_repair_never_leaves_another_rule_broken() {
+    let rules = compile(vec![
+        enforced(
+            "children",
+            conditional("age < 15", "grade = 0"),
+            Enforcement::Repair,
+        ),
+        rule("graded", sql("grade > 0 OR age >= 10")),
+        enforced(
+            "order",
+            inequality("grade", "visits", Strictness::OrEqual),
+            Enforcement::Repair,
+        ),
+        rule("visits", range("visits", Some(1.0), None)),
+        rule("sum", derived("total", "fare + tip")),
+        rule("small", sql("total < 60 OR age > 50")),
+    ]);
+    let (table, outcomes) = enforce(&rules, 400, 6).expect("enough rows obey");
+    assert_eq!(table.height(), 400);
+    assert!(rules.check(&table).expect("it fits").is_empty());
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| outcome.drawn == outcomes[0].drawn)
+    );
+}
+
+#[test]
+fn impossible_rules_end_in_an_error_that_names_the_worst() {
+    let rules = compile(vec![
+        rule("mild", sql("age < 110")),
+        rule("never", sql("age > grade + 200")),
+    ]);
+    let mut draw = Draw::new(1);
+    let limits = Limits::default();
+    let mut missing_less = |rows: usize| {
+        let mut frame = whole(draw.frame(rows));
+        frame
+            .with_column(Series::new("grade".into(), vec![1_i64; rows]).into())
+            .expect("a column");
+        frame
+    };
+    let error = rules
+        .enforce(50, &mut missing_less, &mut || 0.0, limits)
+        .expect_err("no row obeys");
+    assert_eq!(error.rule(), Some(1));
+    assert_eq!(error.problem, RuleProblem::Unsatisfied { share: 1.0 });
+    assert!(draw.rows_drawn() <= 50 * 1_000);
+
+    // Each is possible, but not both: nothing tells but the rows.
+    let rules = compile(vec![
+        rule("up", inequality("age", "visits", Strictness::Strict)),
+        rule("down", inequality("visits", "age", Strictness::Strict)),
+    ]);
+    let error = enforce(&rules, 2_000, 1).expect_err("no row obeys both");
+    assert!(
+        matches!(error.problem, RuleProblem::Unsatisfied { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn limits_hold() {
+    let rules = compile(vec![rule("rare", sql("age = 1"))]);
+    for (rounds, factor) in [(1, 1_000), (1_000, 2)] {
+        let limits = Limits {
+            max_rounds: NonZeroU32::new(rounds).expect("not zero"),
+            max_draw_factor: NonZeroU32::new(factor).expect("not zero"),
+        };
+        let (mut draw, mut calls) = (Draw::new(1), 0);
+        let mut counted = |rows| {
+            calls += 1;
+            whole(draw.frame(rows))
+        };
+        rules
+            .enforce(3_000, &mut counted, &mut || 0.0, limits)
+            .expect_err("one row in 121 obeys");
+        assert!(calls <= rounds as usize && draw.rows_drawn() <= 3_000 * factor as usize);
+    }
+    // A rare rule is met within the default limits where the table is small.
+    assert_eq!(
+        enforce(&rules, 20, 1)
+            .expect("fifty thousand draws suffice")
+            .0
+            .height(),
+        20
+    );
+}
+
+#[test]
+fn an_expression_that_fails_on_a_row_names_its_rule() {
+    let rules = compile(vec![
+        rule("fine", sql("age > 1")),
+        rule("cast", sql("CAST(school AS BIGINT) > 1")),
+    ]);
+    let error = enforce(&rules, 10, 1).expect_err("no school is a number");
+    assert_eq!(
+        (error.rule(), error.problem),
+        (Some(1), RuleProblem::Evaluation)
+    );
+}
+
+#[test]
+fn a_table_of_another_shape_is_refused() {
+    let rules = compile(vec![rule("adult", sql("age >= 18"))]);
+    let mut draw = |rows: usize| df!("age" => vec!["x"; rows]).expect("one column");
+    let error = rules
+        .enforce(5, &mut draw, &mut || 0.0, Limits::default())
+        .expect_err("a text is no age");
+    assert_eq!(
+        error.problem,
+        RuleProblem::TableMismatch {
+            column: "age".into()
+        }
+    );
+    assert!(rules.check(&DataFrame::empty()).is_err());
+    let mut short = |_| whole(Draw::new(1).frame(1));
+    let error = rules
+        .enforce(5, &mut short, &mut || 0.0, Limits::default())
+        .expect_err("one row is not five");
+    assert_eq!(error.problem, RuleProblem::WrongShape);
+}
+
+#[test]
+fn no_rows_are_no_rows() {
+    let rules = compile(vec![
+        rule("adult", sql("age >= 18")),
+        rule("sum", derived("total", "fare + tip")),
+    ]);
+    let mut never = |_| panic!("nothing is drawn for no rows");
+    let (table, outcomes) = rules
+        .enforce(0, &mut never, &mut || 0.0, Limits::default())
+        .expect("nothing to do");
+    assert_eq!(
+        (table.height(), table.width(), outcomes[0].drawn),
+        (0, 10, 0)
+    );
+}
+
+#[test]
+fn check_counts_what_a_table_breaks() {
+    let rules = compile(vec![
+        rule("adult", sql("age >= 18")),
+        rule("fine", sql("age >= 0")),
+        rule("sum", derived("total", "fare + tip")),
+        rule("known", combinations(&["sex", "school"], &[&["f", "none"]])),
+    ]);
+    let mut rows = rows_with(Series::new("age".into(), [3_i64, 18, 40]));
+    for series in [
+        Series::new("fare".into(), [1.0, 2.0, 3.0]),
+        Series::new("tip".into(), [Some(0.1), Some(0.2), None]),
+        Series::new("total".into(), [Some(1.1), Some(2.3), Some(3.0)]),
+        Series::new("sex".into(), ["f", "f", "m"]),
+        Series::new("school".into(), ["none", "none", "none"]),
+    ] {
+        rows.with_column(series.into()).expect("three rows");
+    }
+    let found: Vec<(usize, usize)> = rules
+        .check(&rows)
+        .expect("it fits")
+        .into_iter()
+        .map(|violation| (violation.rule, violation.count))
+        .collect();
+    assert_eq!(found, [(0, 1), (2, 2), (3, 1)]);
+}

@@ -1,0 +1,137 @@
+//! What a ledger says to a reader: the caps, the sums and every charge.
+
+use serde::{Deserialize, Serialize};
+
+use super::book::{Book, Booked};
+use super::decimal::Decimal;
+use super::digest::{ChargeId, Digest};
+use super::record::Open;
+use crate::event::DpEvent;
+use crate::mechanism::Mechanism;
+use crate::numbers::{Delta, Epsilon};
+use crate::unit::{Adjacency, PrivacyUnit};
+
+/// A ledger as it stands. All of it is public.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerSummary {
+    /// The name of the dataset.
+    pub dataset: String,
+    /// Whose participation every charge hides.
+    pub unit: PrivacyUnit,
+    /// What it means to take part.
+    pub adjacency: Adjacency,
+    /// The cap on epsilon that applies: that of the ledger, or a tighter one of the policy.
+    pub lifetime_epsilon: Epsilon,
+    /// The cap on delta that applies.
+    pub lifetime_delta: Delta,
+    /// The sum of epsilon over the charges that stand, rounded up.
+    pub spent_epsilon: f64,
+    /// The sum of delta over the charges that stand, rounded up.
+    pub spent_delta: f64,
+    /// The epsilon that remains, rounded down.
+    pub remaining_epsilon: f64,
+    /// The delta that remains, rounded down.
+    pub remaining_delta: f64,
+    /// Every charge ever made, in order.
+    pub charges: Vec<ChargeLine>,
+    /// The hash of the last record, which commits to the whole file.
+    pub head_hash: Digest,
+}
+
+/// One charge in a [`LedgerSummary`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChargeLine {
+    /// The number of records before it.
+    pub sequence: u64,
+    /// The name of the charge.
+    pub id: ChargeId,
+    /// When it was made, in seconds since 1970-01-01 UTC.
+    pub at: i64,
+    /// What it was for.
+    pub purpose: String,
+    /// The hash of the policy under which it was made.
+    pub policy_sha256: Digest,
+    /// The most epsilon that the release was allowed.
+    pub epsilon_asked: Epsilon,
+    /// The delta at which the loss was bounded, all of which counts as spent.
+    pub delta_asked: Delta,
+    /// The epsilon that counts.
+    pub epsilon_spent: f64,
+    /// What it paid for.
+    pub mechanisms: Vec<Mechanism>,
+    /// The same as the accountant sees it.
+    pub event: DpEvent,
+    /// When it was taken back, if it was; a charge that was taken back counts for nothing.
+    pub refunded_at: Option<i64>,
+}
+
+/// The caps that apply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caps {
+    pub(crate) epsilon: Epsilon,
+    pub(crate) delta: Delta,
+}
+
+impl Caps {
+    /// Returns the caps that a ledger was opened with first.
+    pub(crate) fn recorded(open: &Open) -> Caps {
+        Caps {
+            epsilon: open.lifetime_epsilon,
+            delta: open.lifetime_delta,
+        }
+    }
+
+    /// Returns what the charges of `book` leave of the caps: epsilon and delta, exactly.
+    pub(crate) fn remaining(self, book: &Book) -> (Decimal, Decimal) {
+        let (epsilon, delta) = book.spent();
+        let left = |cap: f64, spent| {
+            // OK because a cap that is no decimal would leave nothing, and caps are validated.
+            Decimal::of(cap).unwrap_or(Decimal::ZERO).minus(spent)
+        };
+        (
+            left(self.epsilon.value(), epsilon),
+            left(self.delta.value(), delta),
+        )
+    }
+
+    pub(crate) fn summary(self, book: &Book) -> LedgerSummary {
+        let (spent_epsilon, spent_delta) = book.spent();
+        let (remaining_epsilon, remaining_delta) = self.remaining(book);
+        LedgerSummary {
+            dataset: book.open.dataset.clone(),
+            unit: book.open.unit.clone(),
+            adjacency: book.open.adjacency,
+            lifetime_epsilon: self.epsilon,
+            lifetime_delta: self.delta,
+            // Up: a reader must not think that less was spent.
+            spent_epsilon: spent_epsilon.round_up(),
+            spent_delta: spent_delta.round_up(),
+            // Down: a reader must not think that more remains.
+            remaining_epsilon: remaining_epsilon.round_down(),
+            remaining_delta: remaining_delta.round_down(),
+            charges: book.charges.iter().map(ChargeLine::of).collect(),
+            head_hash: book.head,
+        }
+    }
+}
+
+impl ChargeLine {
+    fn of(booked: &Booked) -> ChargeLine {
+        let charge = &booked.charge;
+        ChargeLine {
+            sequence: charge.sequence,
+            id: charge.id,
+            at: charge.at,
+            purpose: charge.purpose.clone(),
+            policy_sha256: charge.policy_sha256,
+            epsilon_asked: charge.epsilon_asked,
+            delta_asked: charge.delta_asked,
+            epsilon_spent: booked.epsilon,
+            mechanisms: charge.mechanisms.clone(),
+            event: charge.event.clone(),
+            refunded_at: booked.refunded_at,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Permission to run mechanisms: made by the ledger, used up by running them.
+
+
+use thiserror::Error;
+
+use crate::ledger::{ChargeId, ChargeReceipt};
+use crate::mechanism::{DpSgd, Marginals, Mechanism, UnitCount};
+use crate::random::{Purpose, SecretKey};
+use crate::records::Records;
+use crate::unit::PrivacyUnit;
+
+/// A recorded charge: the proof that its mechanisms are paid for, and the only source of
+/// permissions to run them.
+///
+/// # Guarantee
+/// Only [`Ledger::charge`](crate::ledger::Ledger::charge) makes one, after the charge was written
+/// and synchronised. Each mechanism can be authorised once, because the permissions are moved out
+/// in order and there is no `Clone`.
+#[derive(Debug)]
+pub struct Paid {
+    /// `None` where nothing was charged.
+    receipt: Option<ChargeReceipt>,
+    unit: PrivacyUnit,
+    mechanisms: Vec<Option<Mechanism>>,
+    key: SecretKey,
+    taint: Option<Taint>,
+}
+
+/// Why what comes out is not a private release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taint {
+    /// Neither noise nor a meaningful clip norm: for measuring what privacy costs.
+    NoNoise,
+    /// Noise from a known seed, which anyone can subtract: for tests.
+    FixedSeed,
+}
+
+impl Paid {
+    /// Makes the permissions of a charge that the ledger has recorded.
+    pub(crate) fn recorded(receipt: ChargeReceipt, key: SecretKey) -> Self {
+        let unit = receipt.after().unit.clone();
+        let mechanisms = receipt.mechanisms().iter().cloned().map(Some).collect();
+        Self { receipt: Some(receipt), unit, mechanisms, key, taint: None }
+    }
+
+    /// Makes permissions that nothing was paid for; see [`crate::insecure`].
+    pub(crate) fn tainted(unit: PrivacyUnit, mechanisms: Vec<Mechanism>, taint: Taint, seed: u64) -> Self {
+        Self {
+            receipt: None,
+            unit,
+            mechanisms: mechanisms.into_iter().map(Some).collect(),
+            key: SecretKey::fixed(seed),
+            taint: Some(taint),
+        }
+    }
+
+    /// What the ledger says of the charge, or `None` where nothing was charged.
+    #[must_use]
+    pub fn receipt(&self) -> Option<&ChargeReceipt> {
+        self.receipt.as_ref()
+    }
+
+    /// Why this is not a private release, if it is not one.
+    #[must_use]
+    pub fn taint(&self) -> Option<Taint> {
+        self.taint
+    }
+
+    /// Moves out the permission to run the first mechanism of kind `M` that was not yet taken.
+    ///
+    /// # Errors
+    /// If the charge holds no further mechanism of this kind.
+    pub fn authorize<M: Authorizable>(&mut self) -> Result<Authorized<M>, MechanismError> {
+        for (index, slot) in self.mechanisms.iter_mut().enumerate() {
+            if let Some(mechanism) = slot.as_ref().and_then(M::of) {
+                *slot = None;
+                // Every authorisation draws from a key of its own.
+                let mut stream = self.key.stream(Purpose::Derivation, index as u32, 0);
+                let mut key = [0u8; 32];
+                for word in key.chunks_exact_mut(8) {
+                    word.copy_from_slice(&stream.next_u64().to_le_bytes());
+                }
+                return Ok(Authorized {
+                    mechanism,
+                    key: SecretKey::derived(key),
+                    max_rows: self.unit.max_rows(),
+                    taint: self.taint,
+                });
+            }
+        }
+        Err(MechanismError::NotPaid)
+    }
+
+    /// Gives up all permissions, and names the charge if none of them was taken.
+    pub(crate) fn untouched(self) -> Option<ChargeId> {
+        let untouched = self.mechanisms.iter().all(Option::is_some);
+        self.receipt.filter(|_| untouched).map(|receipt| receipt.id())
+    }
+}
+
+/// Permission to run exactly `M`, once, with its own randomness.
+///
+/// It is neither `Clone` nor constructible outside this crate, and running the mechanism takes it
+/// by value.
+pub struct Authorized<M> {
+    pub(crate) mechanism: M,
+    pub(crate) key: SecretKey,
+    pub(crate) max_rows: u32,
+    pub(crate) taint: Option<Taint>,
+}
+
+impl<M> Authorized<M> {
+    /// The public numbers of the mechanism.
+    pub fn mechanism(&self) -> &M {
+        &self.mechanism
+    }
+
+    /// Refuses records whose units may have more rows than was paid for.
+    pub(crate) fn admits(&self, records: &Records) -> Result<(), MechanismError> {
+        if records.max_rows() > self.max_rows { Err(MechanismError::CapExceeded) } else { Ok(()) }
+    }
+}
+
+/// Kinds of mechanisms that a charge can hold. Sealed: mechanisms live in this crate.
+pub trait Authorizable: sealed::Sealed + Sized {
+    /// Takes the numbers of this kind out of a mechanism, if it is of this kind.
+    #[doc(hidden)]
+    fn of(mechanism: &Mechanism) -> Option<Self>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::DpSgd {}
+    impl Sealed for super::Marginals {}
+    impl Sealed for super::UnitCount {}
+}
+
+impl Authorizable for DpSgd {
+    fn of(mechanism: &Mechanism) -> Option<Self> {
+        match mechanism {
+            Mechanism::DpSgd(sgd) => Some(sgd.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl Authorizable for Marginals {
+    fn of(mechanism: &Mechanism) -> Option<Self> {
+        match mechanism {
+            Mechanism::Marginals(marginals) => Some(marginals.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl Authorizable for UnitCount {
+    fn of(mechanism: &Mechanism) -> Option<Self> {
+        match mechanism {
+            Mechanism::UnitCount(count) => Some(count.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// Why a mechanism did not run.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MechanismError {
+    /// Units may have more rows than the charge was priced for.
+    #[error("the records allow more rows per unit than the charge was priced for; cap the rows of each unit first")]
+    CapExceeded,
+    /// A column set names columns that the records lack, or its cells are too many.
+    #[error("a marginal names a column that does not exist, or has too many cells; choose fewer or smaller columns")]
+    Columns,
+    /// The model's shape does not fit the records or the weights.
+    #[error("the model does not fit the records or its weights; build it from the same schema")]
+    ModelMismatch,
+    /// The charge holds no such mechanism, or it was authorised already.
+    #[error("the charge holds no further mechanism of this kind; charge the ledger for it first")]
+    NotPaid,
+    /// The noise's scale is outside what the sampler supports.
+    #[error("the scale of the noise is outside what the exact sampler supports; choose another noise multiplier")]
+    Scale,
+}
+
+impl MechanismError {
+    /// The codes of this family.
+    pub const CODES: &'static [&'static str] =
+        &["DPS0311", "DPS0312", "DPS0313", "DPS0314", "DPS0315"];
+
+    /// The stable code of the diagnostic.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::CapExceeded => "DPS0311",
+            Self::Columns => "DPS0312",
+            Self::ModelMismatch => "DPS0313",
+            Self::NotPaid => "DPS0314",
+            Self::Scale => "DPS0315",
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Records as the mechanisms see them: small integer codes, grouped by privacy unit.
+
+use thiserror::Error;
+
+use crate::sgd::BLOCK_ROWS;
+
+/// Rows of codes, grouped by privacy unit.
+///
+/// Values of this type are made by a loader inside [`Private::load`](crate::Private::load).
+pub struct Records {
+    domain_sizes: Vec<u32>,
+    codes: Vec<u16>,
+    /// Row at which each unit starts, and the number of rows at the end.
+    unit_starts: Vec<u32>,
+    max_rows: u32,
+}
+
+impl Records {
+    /// Takes rows of which each is a privacy unit of its own.
+    ///
+    /// `codes` is row-major with one code per column; code `j` of a row lies in
+    /// `0..domain_sizes[j]`.
+    ///
+    /// # Errors
+    /// If a code lies outside its domain, or the shape does not fit.
+    pub fn rows(domain_sizes: Vec<u32>, codes: Vec<u16>) -> Result<Self, RecordsError> {
+        let rows = codes.len().checked_div(domain_sizes.len()).ok_or(RecordsError::Shape)?;
+        let rows = u32::try_from(rows).map_err(|_| RecordsError::TooMany)?;
+        Self::grouped(domain_sizes, codes, (0..=rows).collect(), 1)
+    }
+
+    /// Takes rows grouped by unit: unit `u` owns rows `unit_starts[u]..unit_starts[u + 1]`, at
+    /// least one and at most `max_rows` of them.
+    ///
+    /// # Errors
+    /// If a code lies outside its domain, a unit has no row or more than `max_rows`, `max_rows`
+    /// exceeds a microbatch, or the shape does not fit.
+    pub fn grouped(
+        domain_sizes: Vec<u32>,
+        codes: Vec<u16>,
+        unit_starts: Vec<u32>,
+        max_rows: u32,
+    ) -> Result<Self, RecordsError> {
+        let columns = domain_sizes.len();
+        if columns == 0
+            || codes.len() % columns != 0
+            || unit_starts.first() != Some(&0)
+            || unit_starts.last().map(|&end| end as usize) != Some(codes.len() / columns)
+        {
+            return Err(RecordsError::Shape);
+        }
+        if !(1..=BLOCK_ROWS as u32).contains(&max_rows) {
+            return Err(RecordsError::Cap);
+        }
+        if unit_starts.windows(2).any(|w| w[1] <= w[0] || w[1] - w[0] > max_rows) {
+            return Err(RecordsError::Cap);
+        }
+        for row in codes.chunks_exact(columns) {
+            if row.iter().zip(&domain_sizes).any(|(&code, &size)| u32::from(code) >= size) {
+                return Err(RecordsError::OutOfDomain);
+            }
+        }
+        Ok(Self { domain_sizes, codes, unit_starts, max_rows })
+    }
+
+    /// Sizes of the domains of the columns: public.
+    #[must_use]
+    pub fn domain_sizes(&self) -> &[u32] {
+        &self.domain_sizes
+    }
+
+    pub(crate) fn max_rows(&self) -> u32 {
+        self.max_rows
+    }
+
+    pub(crate) fn columns(&self) -> usize {
+        self.domain_sizes.len()
+    }
+
+    pub(crate) fn unit_count(&self) -> usize {
+        self.unit_starts.len() - 1
+    }
+
+    /// Codes of all rows, row-major.
+    pub(crate) fn codes(&self) -> &[u16] {
+        &self.codes
+    }
+
+    /// Rows of one unit.
+    pub(crate) fn unit_rows(&self, unit: usize) -> std::ops::Range<usize> {
+        self.unit_starts[unit] as usize..self.unit_starts[unit + 1] as usize
+    }
+}
+
+/// Why codes are no records. Each is a defect of the code that read the table.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecordsError {
+    /// A unit has no row, or more rows than the cap.
+    #[error("a privacy unit has more rows than its cap allows, or none; cap the rows of each unit first")]
+    Cap,
+    /// A code lies outside its domain.
+    #[error("a code lies outside the domain of its column; encode the table with its schema")]
+    OutOfDomain,
+    /// The codes do not form rows of the given columns.
+    #[error("the codes do not form rows of the declared columns; encode the table with its schema")]
+    Shape,
+    /// More rows than 32 bits count.
+    #[error("the table has more rows than this version can hold; split the table")]
+    TooMany,
+}
+
+impl RecordsError {
+    /// The codes of this family.
+    pub const CODES: &'static [&'static str] = &["DPS0301", "DPS0302", "DPS0303", "DPS0304"];
+
+    /// The stable code of the diagnostic.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Cap => "DPS0301",
+            Self::OutOfDomain => "DPS0302",
+            Self::Shape => "DPS0303",
+            Self::TooMany => "DPS0304",
+        }
+    }
+}

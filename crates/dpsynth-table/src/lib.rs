@@ -1,0 +1,73 @@
+//! Tables whose every cell is known to lie in its declared domain.
+//!
+//! A [`Schema`] is what the owner of a table declares in public: names, kinds, bounds, categories,
+//! tokens for missing values. [`read`] brings a CSV or Parquet file into small integer codes under
+//! that schema, or stops with an error that names column and record. [`Table::decode`] turns codes
+//! back into values of the domain, and [`write()`] writes them.
+//!
+//! ```text
+//!             Schema                         Schema
+//!               │                              │
+//! file ─ read ──┴─▶ CodedTable    codes ─ decode ─▶ Table ─ conforms, write ─▶ file
+//!                   (private)   (released)          (public)
+//! ```
+//!
+//! What this crate does **not** do: it knows no privacy. Whoever reads private records keeps the
+//! codes inside the boundary. It learns nothing from data, neither bounds nor categories, and it
+//! has no randomness of its own: decoding is given the numbers that it needs.
+//!
+//! No error holds a cell. The messages of polars may quote the file, so they are dropped.
+//!
+//! # Example
+//!
+//! ```
+//! use dpsynth_table::{Cells, Column, Domain, Missing, OutOfDomain, Schema, Table};
+//!
+//! let age = Column {
+//!     name: "age".to_owned(),
+//!     domain: Domain::Integer { min: 17, max: 90, cells: Cells::Linear { count: 37 } },
+//!     missing: Missing::Refused,
+//!     out_of_domain: OutOfDomain::Clip,
+//!     missing_tokens: vec![],
+//! };
+//! let schema = Schema::new(vec![age]).map_err(|findings| findings[0].clone())?;
+//! let table = Table::decode(&schema, &[0, 36], &mut || 0.5);
+//! assert_eq!(table.rows(), 2);
+//! assert!(table.conforms(&schema).is_ok());
+//! # Ok::<(), dpsynth_table::SchemaError>(())
+//! ```
+//!
+//! # Main types
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`Schema`], [`Column`], [`Domain`], [`Cells`] | what is declared; exists only if it is consistent |
+//! | [`Coder`], [`Grid`], [`Cell`] | cells to codes and back, for one column |
+//! | [`CodedTable`] | a table as codes, row by row |
+//! | [`Table`] | a public table with typed columns, to and from polars |
+//! | [`SchemaError`], [`TableError`], [`WriteError`] | what is wrong, each with a stable code |
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+mod csv;
+mod encode;
+mod error;
+mod grid;
+mod kind;
+mod read;
+mod schema;
+mod schema_error;
+mod series;
+mod spacing;
+mod table;
+mod text;
+mod write;
+
+pub use encode::{Cell, CellProblem, Coder};
+pub use error::{TableError, WriteError};
+pub use grid::{Grid, MAX_CODES, MAX_DECIMALS};
+pub use read::{CodedTable, Format, ReadOptions, read, read_header, read_table};
+pub use schema::{Cells, Column, Domain, Missing, OutOfDomain, Schema};
+pub use schema_error::{SchemaError, SchemaProblem};
+pub use table::{Table, TableColumn, Values};
+pub use write::write;

@@ -1,0 +1,334 @@
+//! A public table with typed columns.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use polars::prelude::{Column as FrameColumn, DataFrame, NamedFrom as _, PolarsResult, Series};
+
+use crate::encode::{Cell, CellProblem};
+use crate::error::TableError;
+use crate::schema::{Domain, Missing, Schema};
+use crate::series;
+use crate::text::within;
+
+/// A public table: synthetic rows, never private records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    columns: Vec<TableColumn>,
+    rows: usize,
+}
+
+/// A column of a [`Table`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableColumn {
+    /// The name.
+    pub name: String,
+    /// One value for each row.
+    pub values: Values,
+}
+
+/// The values of a column; nothing stands for a missing one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// Positions in a list of categories.
+    Categorical {
+        /// The categories.
+        categories: Arc<[String]>,
+        /// The positions.
+        positions: Vec<Option<u16>>,
+    },
+    /// Days.
+    Date(Vec<Option<NaiveDate>>),
+    /// Numbers with a fraction.
+    Float(Vec<Option<f64>>),
+    /// Whole numbers.
+    Integer(Vec<Option<i64>>),
+}
+
+impl Table {
+    /// Draws a table of codes, which come row by row. Every value is in its domain.
+    ///
+    /// `uniform` gives numbers in [0, 1), and is asked once for every number and date,
+    /// column by column.
+    ///
+    /// # Panics
+    /// When the codes do not fill whole rows, or a code is beyond its column's last one.
+    #[must_use]
+    pub fn decode(schema: &Schema, codes: &[u16], uniform: &mut dyn FnMut() -> f64) -> Self {
+        let width = schema.columns().len();
+        assert!(
+            codes.len().is_multiple_of(width),
+            "codes that do not fill whole rows"
+        );
+        let rows = codes.len() / width;
+        let columns = schema.columns().iter().zip(schema.coders()).enumerate();
+        let columns = columns.map(|(index, (column, coder))| {
+            let mut values = Values::with_capacity(&column.domain, rows);
+            for row in codes.chunks_exact(width) {
+                let code = row[index];
+                match &mut values {
+                    Values::Categorical { positions, .. } => {
+                        assert!(
+                            u32::from(code) < coder.codes(),
+                            "a code beyond the last one"
+                        );
+                        positions.push((Some(code) != coder.missing_code()).then_some(code));
+                    }
+                    Values::Date(dates) => dates.push(match coder.decode(code, uniform()) {
+                        Cell::Date(date) => Some(date),
+                        _ => None,
+                    }),
+                    Values::Float(numbers) => numbers.push(match coder.decode(code, uniform()) {
+                        Cell::Float(number) => Some(number),
+                        _ => None,
+                    }),
+                    Values::Integer(numbers) => numbers.push(match coder.decode(code, uniform()) {
+                        Cell::Integer(number) => Some(number),
+                        _ => None,
+                    }),
+                }
+            }
+            let name = column.name.clone();
+            TableColumn { name, values }
+        });
+        Self {
+            columns: columns.collect(),
+            rows,
+        }
+    }
+
+    /// Returns the columns, in order.
+    #[must_use]
+    pub fn columns(&self) -> &[TableColumn] {
+        &self.columns
+    }
+
+    /// Returns the number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Returns the table as a data frame with the types String, Int64, Float64 and Date.
+    #[must_use]
+    pub fn to_dataframe(&self) -> DataFrame {
+        let columns: PolarsResult<Vec<FrameColumn>> =
+            self.columns.iter().map(TableColumn::to_frame).collect();
+        columns
+            .and_then(|columns| DataFrame::new(self.rows, columns))
+            // OK because the columns have the same length and the names of a schema, each once.
+            .expect("the columns of a table make a data frame")
+    }
+
+    /// Takes the schema's columns, in its order, from a data frame.
+    ///
+    /// Numbers are rounded to the declared decimals. Values may lie outside their bounds, or be
+    /// missing where they must not be: [`Table::conforms`] tells.
+    ///
+    /// # Errors
+    /// When columns are missing or unexpected, or a cell is no value of its column's kind or none
+    /// of its categories.
+    pub fn from_dataframe(frame: &DataFrame, schema: &Schema) -> Result<Self, TableError> {
+        let names: Vec<&str> = frame
+            .columns()
+            .iter()
+            .map(|column| column.name().as_str())
+            .collect();
+        let missing = schema.names().filter(|name| !names.contains(name));
+        let unexpected = names.iter().filter(|name| schema.position(name).is_none());
+        let missing: Vec<String> = missing.map(str::to_owned).collect();
+        let unexpected: Vec<String> = unexpected.map(|name| (*name).to_owned()).collect();
+        if !missing.is_empty() || !unexpected.is_empty() {
+            return Err(TableError::WrongHeader {
+                missing,
+                unexpected,
+            });
+        }
+        let rows = frame.height();
+        let mut columns = Vec::with_capacity(names.len());
+        for (index, (column, coder)) in schema.columns().iter().zip(schema.coders()).enumerate() {
+            let name = &column.name;
+            let wrong_type = |_| TableError::WrongType {
+                column: name.clone(),
+            };
+            let cells = frame
+                .column(name)
+                .map_err(wrong_type)?
+                .as_materialized_series();
+            let mut values = Values::with_capacity(&column.domain, rows);
+            series::for_each_cell(cells, &column.domain, name, index + 1, |row, cell| {
+                let value = coder.value_of(cell);
+                let value = value.map_err(|problem| TableError::of_cell(name, row, problem))?;
+                match (&mut values, value) {
+                    (Values::Categorical { positions, .. }, Cell::Text(text)) => {
+                        let position = coder.position(text).ok_or_else(|| {
+                            TableError::of_cell(name, row, CellProblem::NotListed)
+                        })?;
+                        positions.push(Some(position));
+                    }
+                    (Values::Date(dates), Cell::Date(date)) => dates.push(Some(date)),
+                    (Values::Float(numbers), Cell::Float(number)) => {
+                        let nearest = coder.grid().map_or(number, |grid| grid.nearest(number));
+                        numbers.push(Some(nearest));
+                    }
+                    (Values::Integer(numbers), Cell::Integer(number)) => numbers.push(Some(number)),
+                    (values, _) => values.push_missing(),
+                }
+                Ok(())
+            })?;
+            let name = name.clone();
+            columns.push(TableColumn { name, values });
+        }
+        Ok(Self { columns, rows })
+    }
+
+    /// Checks that the table has the schema's columns, in its order, and only values of their
+    /// domains: within the bounds, with no more than the declared decimals, missing only where
+    /// that is allowed.
+    ///
+    /// # Errors
+    /// The first departure, by column and record.
+    pub fn conforms(&self, schema: &Schema) -> Result<(), TableError> {
+        if !schema
+            .names()
+            .eq(self.columns.iter().map(|column| column.name.as_str()))
+        {
+            let has = |name: &str| self.columns.iter().any(|column| column.name == name);
+            let missing = schema.names().filter(|name| !has(name)).map(str::to_owned);
+            let names = self.columns.iter().map(|column| &column.name);
+            let unexpected = names
+                .filter(|name| schema.position(name).is_none())
+                .cloned();
+            return Err(TableError::WrongHeader {
+                missing: missing.collect(),
+                unexpected: unexpected.collect(),
+            });
+        }
+        for ((column, declared), coder) in self
+            .columns
+            .iter()
+            .zip(schema.columns())
+            .zip(schema.coders())
+        {
+            let allowed = match declared.missing {
+                Missing::Allowed => Ok(()),
+                Missing::Refused => Err(CellProblem::Missing),
+            };
+            let fault = match (&column.values, &declared.domain) {
+                (
+                    Values::Categorical {
+                        categories: own,
+                        positions,
+                    },
+                    Domain::Categorical { categories },
+                ) if **own == **categories => first_fault(positions, |position| {
+                    position.map_or(allowed, |position| {
+                        match usize::from(position) < categories.len() {
+                            true => Ok(()),
+                            false => Err(CellProblem::NotListed),
+                        }
+                    })
+                }),
+                (Values::Date(dates), Domain::Date { min, max, .. }) => {
+                    first_fault(dates, |date| {
+                        date.map_or(allowed, |date| inside(date, *min, *max))
+                    })
+                }
+                (Values::Integer(numbers), Domain::Integer { min, max, .. }) => {
+                    first_fault(numbers, |number| {
+                        number.map_or(allowed, |number| inside(number, *min, *max))
+                    })
+                }
+                (Values::Float(numbers), Domain::Float { min, max, .. }) => {
+                    first_fault(numbers, |number| {
+                        let Some(number) = number else { return allowed };
+                        if !number.is_finite() {
+                            return Err(CellProblem::NotANumber);
+                        }
+                        inside(number, *min, *max)?;
+                        match coder
+                            .grid()
+                            .is_none_or(|grid| grid.nearest(number) == number)
+                        {
+                            true => Ok(()),
+                            false => Err(CellProblem::NotWhole),
+                        }
+                    })
+                }
+                _ => {
+                    return Err(TableError::WrongType {
+                        column: column.name.clone(),
+                    });
+                }
+            };
+            if let Some((row, problem)) = fault {
+                return Err(TableError::of_cell(&column.name, row, problem));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TableColumn {
+    fn to_frame(&self) -> PolarsResult<FrameColumn> {
+        let name = self.name.as_str();
+        let series = match &self.values {
+            Values::Categorical {
+                categories,
+                positions,
+            } => {
+                let text = |position: u16| categories[usize::from(position)].as_str();
+                let texts: Vec<Option<&str>> = positions
+                    .iter()
+                    .map(|position| position.map(text))
+                    .collect();
+                Series::new(name.into(), texts)
+            }
+            Values::Date(dates) => {
+                let days: Vec<Option<i32>> = dates
+                    .iter()
+                    .map(|date| date.map(|date| date.to_epoch_days()))
+                    .collect();
+                series::dates(name, &days)?
+            }
+            Values::Float(numbers) => Series::new(name.into(), numbers.as_slice()),
+            Values::Integer(numbers) => Series::new(name.into(), numbers.as_slice()),
+        };
+        Ok(series.into())
+    }
+}
+
+impl Values {
+    fn with_capacity(domain: &Domain, rows: usize) -> Self {
+        match domain {
+            Domain::Categorical { categories } => Self::Categorical {
+                categories: categories.clone().into(),
+                positions: Vec::with_capacity(rows),
+            },
+            Domain::Date { .. } => Self::Date(Vec::with_capacity(rows)),
+            Domain::Float { .. } => Self::Float(Vec::with_capacity(rows)),
+            Domain::Integer { .. } => Self::Integer(Vec::with_capacity(rows)),
+        }
+    }
+
+    fn push_missing(&mut self) {
+        match self {
+            Self::Categorical { positions, .. } => positions.push(None),
+            Self::Date(dates) => dates.push(None),
+            Self::Float(numbers) => numbers.push(None),
+            Self::Integer(numbers) => numbers.push(None),
+        }
+    }
+}
+
+fn inside<T: PartialOrd>(value: T, min: T, max: T) -> Result<(), CellProblem> {
+    within(value, min, max).map(|_| ())
+}
+
+fn first_fault<T: Copy>(
+    values: &[T],
+    check: impl Fn(T) -> Result<(), CellProblem>,
+) -> Option<(usize, CellProblem)> {
+    let mut faults = values.iter().enumerate();
+    faults.find_map(|(row, value)| check(*value).err().map(|problem| (row, problem)))
+}

@@ -1,0 +1,393 @@
+//! Files that are read, and files that are refused with the right error.
+
+use std::path::{Path, PathBuf};
+
+use crate::common::{categorical, integer, may_miss};
+use dpsynth_table::{
+    CellProblem, Cells, CodedTable, Column, Format, OutOfDomain, ReadOptions, Schema, TableError,
+    read, read_header,
+};
+use polars::prelude::{Column as FrameColumn, DataFrame, NamedFrom as _, ParquetWriter, Series};
+use tempfile::TempDir;
+
+const SECRET: &str = "Sm1thers";
+
+fn schema() -> Schema {
+    let columns = vec![
+        integer("age", 0, 9, Cells::Each),
+        may_miss(categorical("sex", &["f", "m"]), &["?"]),
+    ];
+    Schema::new(columns).unwrap()
+}
+
+fn file(name: &str, bytes: &[u8]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    (folder, path)
+}
+
+fn read_bytes(bytes: &[u8], schema: &Schema) -> Result<CodedTable, TableError> {
+    let (_folder, path) = file("t.csv", bytes);
+    read(&path, schema, ReadOptions::default())
+}
+
+fn fault(text: &str) -> TableError {
+    let error = read_bytes(text.as_bytes(), &schema()).unwrap_err();
+    for shown in [error.to_string(), format!("{error:?}")] {
+        assert!(!shown.contains(SECRET), "{shown}");
+    }
+    assert!(error.to_string().contains("; "), "{error}");
+    error
+}
+
+#[test]
+fn files_of_many_shapes_are_read() {
+    for text in [
+        "age,sex\n1,f\n2,?\n3,\n",
+        "\u{feff}age,sex\n1,f\n2,?\n3,",
+        "age,sex\r\n1,f\r\n2,?\r\n3,\r\n\r\n",
+        "sex,age\nf,1\n?,2\n,3\n\n\n",
+        "\"age\",\"sex\"\n\" 1\",\"f\"\n\"2.0\",\"?\"\n3,\"\"\n",
+    ] {
+        let table = read_bytes(text.as_bytes(), &schema()).unwrap();
+        assert_eq!(table.codes, [1, 0, 2, 2, 3, 2], "{text:?}");
+        assert_eq!((table.rows(), table.columns), (3, 2));
+    }
+}
+
+#[test]
+fn a_header_alone_is_a_table_without_rows() {
+    for text in ["age,sex", "age,sex\n", "age,sex\r\n\r\n"] {
+        assert_eq!(read_bytes(text.as_bytes(), &schema()).unwrap().rows(), 0);
+    }
+}
+
+#[test]
+fn ignored_columns_may_be_there_or_not() {
+    let options = ReadOptions {
+        delimiter: b';',
+        ignored: vec![String::new(), "absent".to_owned()],
+        ..ReadOptions::default()
+    };
+    let (_folder, path) = file("t.csv", b";age;sex\n0;1;f\n\"a;b\";2;m\n");
+    let table = read(&path, &schema(), options).unwrap();
+    assert_eq!(table.codes, [1, 0, 2, 1]);
+}
+
+#[test]
+fn one_column_may_have_blank_records() {
+    let columns = vec![may_miss(categorical("x", &["a", "b\nc"]), &[])];
+    let schema = Schema::new(columns).unwrap();
+    let table = read_bytes(b"x\n\na\n\n\"b\nc\"\n\n", &schema).unwrap();
+    assert_eq!(table.codes, [2, 0, 2, 1, 2]);
+    let table = read_bytes(b"x\r\n\r\n\"\"\r\na", &schema).unwrap();
+    assert_eq!(table.codes, [2, 2, 0]);
+}
+
+#[test]
+fn quotes_and_line_ends_inside_cells_are_kept() {
+    let categories = ["a,b", "say \"x\"", "two\r\nlines", " pad ", "ä"];
+    let columns = vec![
+        categorical("x", &categories),
+        integer("n", 0, 9, Cells::Each),
+    ];
+    let schema = Schema::new(columns).unwrap();
+    let text = "x,n\n\"a,b\",0\n\"say \"\"x\"\"\",1\n\"two\r\nlines\",2\n pad ,3\nä,4\n";
+    let table = read_bytes(text.as_bytes(), &schema).unwrap();
+    assert_eq!(table.codes, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
+}
+
+#[test]
+fn many_records_keep_their_order() {
+    let mut text = "age,sex\n".to_owned();
+    for row in 0..200_000 {
+        text.push_str(&format!(
+            "{},{}\n",
+            row % 10,
+            if row % 3 == 0 { "\"f\"" } else { "m" }
+        ));
+    }
+    let table = read_bytes(text.as_bytes(), &schema()).unwrap();
+    assert_eq!(table.rows(), 200_000);
+    for (row, codes) in table.codes.chunks(2).enumerate() {
+        assert_eq!(codes, [(row % 10) as u16, u16::from(row % 3 != 0)]);
+    }
+}
+
+#[test]
+fn missing_and_empty_files_are_told_apart() {
+    let absent = Path::new("absent.csv");
+    let path = absent.to_owned();
+    assert_eq!(
+        read(absent, &schema(), ReadOptions::default()),
+        Err(TableError::MissingFile { path })
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let options = ReadOptions {
+        format: Some(Format::Csv),
+        ..ReadOptions::default()
+    };
+    let found = read(folder.path(), &schema(), options).unwrap_err();
+    assert_eq!(found.code(), "DPS1102");
+    for text in ["", "\n", "\u{feff}"] {
+        assert_eq!(fault(text), TableError::EmptyFile);
+    }
+}
+
+#[test]
+fn unsupported_names_and_delimiters_are_refused() {
+    for name in ["t.csv.gz", "t.xlsx", "t"] {
+        let found = read(Path::new(name), &schema(), ReadOptions::default()).unwrap_err();
+        assert_eq!(found.code(), "DPS1104", "{name}");
+    }
+    let (_folder, path) = file("t.csv", b"age,sex\n");
+    for delimiter in [b'"', b'\n', 0xe4] {
+        let found = read_header(&path, None, delimiter).unwrap_err();
+        assert_eq!(found, TableError::UnsupportedDelimiter);
+    }
+}
+
+#[test]
+fn wrong_headers_name_the_columns() {
+    let columns = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(
+        fault("age,gender,\n1,f,0\n"),
+        TableError::WrongHeader {
+            missing: columns(&["sex"]),
+            unexpected: columns(&["gender", ""]),
+        }
+    );
+    let (first, second) = (1, 3);
+    assert_eq!(
+        fault("age,sex,age\n1,f,1\n"),
+        TableError::DuplicatedColumn { first, second }
+    );
+}
+
+#[test]
+fn a_first_record_of_data_is_not_shown() {
+    assert_eq!(
+        fault(&format!("1,{SECRET}\n2,f\n")),
+        TableError::HeaderNotFound
+    );
+    assert_eq!(
+        fault(&format!("age,sex\r{SECRET},f\r")),
+        TableError::UnsupportedLineEnds
+    );
+    assert_eq!(fault("age;sex\n1;f\n"), TableError::HeaderNotFound);
+    let found = fault(&format!("{SECRET},{SECRET}\n2,f\n"));
+    assert_eq!(found.code(), "DPS1107");
+}
+
+#[test]
+fn faults_of_structure_name_the_record() {
+    let record = 2;
+    for text in ["1,f\n2\n", "1,f\n2,f,f\n", "1,f\n\n2,f\n"] {
+        let found = fault(&format!("age,sex\n{text}"));
+        assert_eq!(found, TableError::RaggedRecord { record });
+    }
+    for text in ["1,f\n2,\"f\n", "1,f\n2,f\"\n", "1,f\n2,\"f\"m\n"] {
+        let found = fault(&format!("age,sex\n{text}{SECRET},f\n"));
+        let record = Some(record);
+        assert_eq!(found, TableError::MalformedQuotes { record });
+    }
+    let found = read_bytes(b"age,sex\n1,f\n2,\xe4\n", &schema());
+    assert_eq!(found, Err(TableError::NotUtf8 { record: Some(2) }));
+    let found = read_bytes(b"\xff\xfea\0g\0e\0", &schema());
+    assert_eq!(found, Err(TableError::NotUtf8 { record: None }));
+}
+
+#[test]
+fn huge_cells_are_refused() {
+    let huge = "x".repeat((1 << 20) + 1);
+    let (record, column) = (Some(1), 2);
+    assert_eq!(
+        fault(&format!("age,sex\n1,{huge}\n")),
+        TableError::HugeCell { record, column }
+    );
+    assert_eq!(
+        fault(&format!("age,sex\n1,\"{huge}\"\n")),
+        TableError::HugeCell { record, column }
+    );
+    let (record, column) = (None, 1);
+    assert_eq!(
+        fault(&format!("{huge},sex\n1,f\n")),
+        TableError::HugeCell { record, column }
+    );
+    let large = "x".repeat(1 << 20);
+    assert_eq!(fault(&format!("age,sex\n1,{large}\n")).code(), "DPS1115");
+}
+
+#[test]
+fn faulty_cells_name_column_and_record() {
+    for (cells, column, problem) in [
+        (SECRET, "age", CellProblem::NotANumber),
+        ("NaN", "age", CellProblem::NotANumber),
+        ("inf", "age", CellProblem::NotANumber),
+        ("1.5", "age", CellProblem::NotWhole),
+        ("-1", "age", CellProblem::BelowMinimum),
+        ("1e308", "age", CellProblem::AboveMaximum),
+    ] {
+        let column = column.to_owned();
+        let found = fault(&format!("age,sex\n1,f\n{cells},f\n"));
+        let record = 2;
+        assert_eq!(
+            found,
+            TableError::OutOfDomain {
+                column,
+                record,
+                problem
+            }
+        );
+    }
+    let (column, record) = ("age".to_owned(), 1);
+    assert_eq!(
+        fault("age,sex\n,f\n"),
+        TableError::MissingCell { column, record }
+    );
+    let column = "sex".to_owned();
+    let problem = CellProblem::NotListed;
+    assert_eq!(
+        fault(&format!("age,sex\n1,{SECRET}\n")),
+        TableError::OutOfDomain {
+            column,
+            record,
+            problem
+        }
+    );
+}
+
+#[test]
+fn what_a_clipped_column_cannot_clip_is_said_so() {
+    let age = Column {
+        out_of_domain: OutOfDomain::Clip,
+        ..integer("age", 0, 9, Cells::Each)
+    };
+    let schema = Schema::new(vec![age]).unwrap();
+    assert_eq!(read_bytes(b"age\n-5\n99\n", &schema).unwrap().codes, [0, 9]);
+    let found = read_bytes(b"age\n-5\nold\n", &schema).unwrap_err();
+    assert_eq!(
+        found.to_string(),
+        "record 2, column `age`: the cell is not a finite number; correct the record, name it \
+         among the missing tokens, or set `out_of_domain` to `missing` (it cannot be clipped)"
+    );
+}
+
+#[test]
+fn the_header_is_read_without_the_records() {
+    let (_folder, path) = file("t.csv", b"\xef\xbb\xbf,\"a\nb\",c\r\n\xff\xff,\"broken");
+    assert_eq!(read_header(&path, None, b',').unwrap(), ["", "a\nb", "c"]);
+    let (_folder, path) = file("t.csv", b"a,b,a\n");
+    assert_eq!(
+        read_header(&path, None, b',').unwrap_err().code(),
+        "DPS1107"
+    );
+    let (_folder, path) = file("t.csv", b"");
+    assert_eq!(read_header(&path, None, b','), Err(TableError::EmptyFile));
+}
+
+fn parquet(columns: Vec<Series>) -> (TempDir, PathBuf) {
+    let rows = columns[0].len();
+    let columns: Vec<FrameColumn> = columns.into_iter().map(FrameColumn::from).collect();
+    let mut frame = DataFrame::new(rows, columns).unwrap();
+    let (folder, path) = file("t.parquet", b"");
+    let file = std::fs::File::create(&path).unwrap();
+    ParquetWriter::new(file).finish(&mut frame).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn parquet_is_read_with_its_own_types() {
+    let sex = Series::new("sex".into(), [Some("f"), Some("?"), None]);
+    let ages = [
+        Series::new("age".into(), [1i64, 2, 3]),
+        Series::new("age".into(), [1i32, 2, 3]),
+        Series::new("age".into(), [1u64, 2, 3]),
+        Series::new("age".into(), [1f64, 2.0, 3.0]),
+        Series::new("age".into(), [1f32, 2.0, 3.0]),
+        Series::new("age".into(), ["1", " 2", "3.0"]),
+    ];
+    for age in ages {
+        let dtype = age.dtype().clone();
+        let (_folder, path) = parquet(vec![sex.clone(), age]);
+        let table = read(&path, &schema(), ReadOptions::default()).unwrap();
+        assert_eq!(table.codes, [1, 0, 2, 2, 3, 2], "{dtype}");
+        assert_eq!(read_header(&path, None, b',').unwrap(), ["sex", "age"]);
+    }
+}
+
+#[test]
+fn numbers_and_flags_may_be_categories() {
+    let columns = vec![
+        categorical("a", &["1", "2"]),
+        categorical("b", &["false", "true"]),
+    ];
+    let schema = Schema::new(columns).unwrap();
+    for numbers in [
+        Series::new("a".into(), [2i64, 1]),
+        Series::new("a".into(), [2f64, 1.0]),
+    ] {
+        let (_folder, path) = parquet(vec![numbers, Series::new("b".into(), [true, false])]);
+        let table = read(&path, &schema, ReadOptions::default()).unwrap();
+        assert_eq!(table.codes, [1, 1, 0, 0]);
+    }
+}
+
+#[test]
+fn faulty_parquet_is_refused() {
+    let sex = || Series::new("sex".into(), ["f"]);
+    let cases = [
+        (
+            vec![sex(), Series::new("age".into(), [f64::NAN])],
+            "DPS1115",
+        ),
+        (
+            vec![sex(), Series::new("age".into(), [u64::MAX])],
+            "DPS1115",
+        ),
+        (
+            vec![sex(), Series::new("age".into(), [None::<i64>])],
+            "DPS1116",
+        ),
+        (vec![sex()], "DPS1109"),
+        (vec![Series::new("other".into(), ["f"])], "DPS1108"),
+    ];
+    for (columns, code) in cases {
+        let (_folder, path) = parquet(columns);
+        let found = read(&path, &schema(), ReadOptions::default()).unwrap_err();
+        assert_eq!(found.code(), code, "{found}");
+    }
+    let days = Series::new("age".into(), [1i32])
+        .cast(&polars::prelude::DataType::Date)
+        .unwrap();
+    let (_folder, path) = parquet(vec![sex(), days]);
+    let found = read(&path, &schema(), ReadOptions::default()).unwrap_err();
+    let column = "age".to_owned();
+    assert_eq!(found, TableError::WrongType { column });
+}
+
+#[test]
+fn damaged_parquet_is_refused() {
+    let (_folder, path) = file("t.parquet", b"");
+    let found = read(&path, &schema(), ReadOptions::default());
+    assert_eq!(found, Err(TableError::EmptyFile));
+    let series = vec![
+        Series::new("age".into(), [1i64; 500]),
+        Series::new("sex".into(), ["f"; 500]),
+    ];
+    let (_folder, path) = parquet(series);
+    let whole = std::fs::read(&path).unwrap();
+    for length in [1, 4, 12, whole.len() / 2, whole.len() - 1] {
+        let (_folder, path) = file("t.parquet", &whole[..length]);
+        let found = read(&path, &schema(), ReadOptions::default()).unwrap_err();
+        assert_eq!(found.code(), "DPS1113", "{length}");
+        assert_eq!(
+            read_header(&path, None, b',').unwrap_err().code(),
+            "DPS1113"
+        );
+    }
+    let (_folder, path) = file("t.parquet", b"age,sex\n1,f\n");
+    let found = read(&path, &schema(), ReadOptions::default()).unwrap_err();
+    assert_eq!(found.code(), "DPS1113");
+}

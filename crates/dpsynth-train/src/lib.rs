@@ -1,0 +1,40 @@
+//! Turns paid-for counts and paid-for DP-SGD steps into a generator of rows, which is a
+//! variational autoencoder's decoder. It reads no file, owns no secret randomness, and sees
+//! records only through [`Step::run`](dpsynth_privacy::Step::run).
+//!
+//! It does not choose ε, charge a ledger, know column names, or enforce rules.
+//!
+//! ```text
+//! Released one-way counts ──▶ initial weights ──▶ ┌──────────────────────────────┐
+//!                                                 │ weights ─▶ Step::run ─▶ Adam │ ─▶ Generator
+//! Private records, Authorized<DpSgd> ───────────▶ └──────────────────────────────┘
+//! ```
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`Network`], [`VaeShape`] | sizes and loss weights, and the same checked and laid out |
+//! | [`Vae`] | the forward and backward pass that the core asks for factors |
+//! | [`TrainingPlan`], [`fit`] | what is decided beforehand, and the run itself |
+//! | [`Generator`] | the decoder: draws rows, is written to and read from a model file |
+
+#![forbid(unsafe_code)]
+
+mod classes;
+mod elementwise;
+mod error;
+mod fit;
+mod generator;
+mod initial;
+mod model_file;
+mod optimiser;
+mod shape;
+mod vae;
+
+pub use classes::{MAX_CLASSES, fits_classes};
+pub use error::TrainError;
+pub use fit::{StepProgress, TrainingPlan, fit};
+pub use generator::Generator;
+pub use initial::{ClassCounts, StartingCounts};
+pub use optimiser::{NoiseVariance, Optimiser};
+pub use shape::{Network, VaeShape};
+pub use vae::{Vae, VaeScratch};

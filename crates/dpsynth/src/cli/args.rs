@@ -1,0 +1,165 @@
+//! What the command line understands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Differentially private synthetic tables, with a privacy budget report that an auditor can recompute.
+#[derive(Debug, Parser)]
+#[command(
+    name = "dpsynth",
+    version,
+    about,
+    arg_required_else_help = true,
+    after_help = "\
+A first release:
+  1. dpsynth init data.csv --out dpsynth.toml   draft a policy, then state bounds and categories in it
+  2. dpsynth plan --epsilon 3                   see what would be spent; touches no data
+  3. dpsynth release --epsilon 3 --out release  make the folder that may be published
+  4. dpsynth verify release                     recompute everything that can be recomputed
+
+Exit codes: 0 done; 1 refused by the policy or the budget; 2 the input is wrong; 3 a defect of dpsynth; \
+4 a verification failed."
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Draft a policy from a table's header; bounds and categories are left for the owner to state
+    Init(Init),
+    /// Show what a release would spend, and on what; touches no data
+    Plan(Plan),
+    /// Make a release: a synthetic table, its model, and the privacy budget report
+    Release(Release),
+    /// Draw more rows from a released model; costs nothing and needs no data
+    Sample(Sample),
+    /// Recompute everything in a release that can be recomputed
+    Verify(Verify),
+    /// Look into the ledger of a data set
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// Explain a diagnostic, such as DPS4003
+    Explain(Explain),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The table whose header is read; no other part of it is looked at
+    pub(super) data: PathBuf,
+    /// File to write the draft to; without it, it is printed
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Character between the cells of a CSV file
+    #[arg(long, default_value = ",", value_name = "CHAR")]
+    pub(super) delimiter: char,
+}
+
+/// What policy and flags ask for.
+#[derive(Debug, Args)]
+pub(super) struct Asked {
+    /// The policy
+    #[arg(long, default_value = "dpsynth.toml", value_name = "FILE")]
+    pub(super) policy: PathBuf,
+    /// Largest ε of this release; at most what the policy allows, which is also the default
+    #[arg(long, value_name = "E", allow_negative_numbers = true)]
+    pub(super) epsilon: Option<f64>,
+    /// δ of this release; at most what the policy allows, which is also the default
+    #[arg(long, value_name = "D", allow_negative_numbers = true)]
+    pub(super) delta: Option<f64>,
+    /// What generates the rows; the policy's engine by default
+    #[arg(long, value_enum)]
+    pub(super) engine: Option<EngineName>,
+    /// Rows to deliver; the policy's figure by default
+    #[arg(long, value_name = "N")]
+    pub(super) rows: Option<u64>,
+    /// Format of the synthetic table; that of the input by default
+    #[arg(long, value_enum)]
+    pub(super) format: Option<FormatName>,
+    /// Seed of everything that is post-processing (it is printed in the report); drawn at random by default
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// Ledger of the data set; the policy's by default
+    #[arg(long, value_name = "FILE")]
+    pub(super) ledger: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) asked: Asked,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Release {
+    /// The table, CSV or Parquet; the policy's `file` by default
+    pub(super) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) asked: Asked,
+    /// Folder to make; it must not exist
+    #[arg(long, default_value = "release", value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// Add no noise and charge nothing, to see what privacy costs; the result must not be published
+    #[arg(long, hide = true)]
+    pub(super) insecure_no_privacy: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sample {
+    /// A released model
+    pub(super) model: PathBuf,
+    /// Rows to draw
+    #[arg(long, value_name = "N")]
+    pub(super) rows: u64,
+    /// File to write, `.csv` or `.parquet`; it must not exist
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: PathBuf,
+    /// Seed of the draws; drawn at random by default
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// Folder of a release
+    pub(super) folder: PathBuf,
+    /// Ledger that the release was charged to; without it, that part is not checked
+    #[arg(long, value_name = "FILE")]
+    pub(super) ledger: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LedgerCommand {
+    /// Show what has been spent on a data set, and what remains
+    Show {
+        /// The ledger; that of the policy by default
+        ledger: Option<PathBuf>,
+        /// The policy that names the ledger
+        #[arg(long, default_value = "dpsynth.toml", value_name = "FILE")]
+        policy: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// Code of the diagnostic, such as DPS4003
+    pub(super) code: String,
+}
+
+/// Engines by the names that flags use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum EngineName {
+    /// A variational autoencoder trained by DP-SGD
+    Vae,
+}
+
+/// Formats by the names that flags use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FormatName {
+    /// Comma-separated text
+    Csv,
+    /// Apache Parquet
+    Parquet,
+}

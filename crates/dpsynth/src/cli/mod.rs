@@ -1,0 +1,113 @@
+//! The command line: reads flags, calls the library, prints.
+
+mod args;
+mod error;
+mod explain;
+mod init;
+mod plan;
+mod progress;
+mod release;
+mod show;
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::diagnostic::{self, Color};
+use crate::policy::Policy;
+
+use args::{Cli, Command, LedgerCommand};
+use error::CliError;
+
+/// Codes of the diagnostics that only the command line has.
+pub const CODES: &[&str] = CliError::CODES;
+
+/// Runs the program on the arguments of the process.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help and version are no failures; clap knows which.
+            let code = if usage.use_stderr() { 2 } else { 0 };
+            // A closed pipe is no reason to fail while failing.
+            let _ = usage.print();
+            return ExitCode::from(code);
+        }
+    };
+    match dispatch(&cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report_error(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn dispatch(command: &Command) -> Result<(), CliError> {
+    match command {
+        Command::Init(init) => init::run(init),
+        Command::Plan(plan) => plan::run(plan),
+        Command::Release(release) => release::run(release),
+        Command::Sample(sample) => release::sample(sample),
+        Command::Verify(verify) => show::verify(verify),
+        Command::Ledger(LedgerCommand::Show { ledger, policy }) => show::ledger(ledger.as_deref(), policy),
+        Command::Explain(explain) => explain::run(explain),
+    }
+}
+
+/// Prints to standard output; a reader that has gone away is no error.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+#[expect(clippy::print_stderr, reason = "this is where errors are shown")]
+fn report_error(error: &CliError) {
+    if let CliError::PolicyFindings { path, text, findings } = error {
+        let color = if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+            Color::Always
+        } else {
+            Color::Never
+        };
+        eprintln!("{}", diagnostic::render(findings, &path.display().to_string(), text, color));
+        eprintln!("\nerror: {} has {} findings; nothing was done", path.display(), findings.len());
+        return;
+    }
+    let text = error.to_string();
+    // Every message says what happened and, after the last semicolon, what to do.
+    match text.rsplit_once("; ") {
+        Some((happened, advice)) => eprintln!("error[{}]: {happened}\n  help: {advice}", error.code()),
+        None => eprintln!("error[{}]: {text}", error.code()),
+    }
+    eprintln!("  more: dpsynth explain {}", error.code());
+}
+
+/// Reads the policy at `path`.
+fn read_policy(path: &Path) -> Result<Policy, CliError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
+            return Err(CliError::PolicyMissing(path.to_owned()));
+        }
+        Err(source) => return Err(CliError::io(path, source)),
+    };
+    Policy::parse_bytes(&bytes).map_err(|findings| CliError::PolicyFindings {
+        path: path.to_owned(),
+        text: String::from_utf8_lossy(&bytes).into_owned(),
+        findings,
+    })
+}
+
+/// Takes a public seed from a flag, or draws one.
+fn public_seed(flag: Option<u64>) -> Result<u64, CliError> {
+    if let Some(seed) = flag {
+        return Ok(seed);
+    }
+    let mut bytes = [0u8; 8];
+    getrandom::fill(&mut bytes).map_err(|_| CliError::NoSeed)?;
+    // 53 bits, so that every JSON reader keeps the seed as it is.
+    Ok(u64::from_le_bytes(bytes) >> 11)
+}

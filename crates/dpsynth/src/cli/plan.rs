@@ -1,0 +1,157 @@
+//! `dpsynth plan`: what a release would spend.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use dpsynth_privacy::{Delta, Epsilon, Mechanism, ledger};
+use dpsynth_table::Format;
+
+use super::args::{Asked, EngineName, FormatName, Plan};
+use super::error::CliError;
+use super::{print, public_seed, read_policy};
+use crate::plan::ReleasePlan;
+use crate::policy::{Engine, Policy};
+use crate::report::{epsilon_down, epsilon_up};
+
+/// Prints the plan of a release.
+pub(super) fn run(args: &Plan) -> Result<(), CliError> {
+    let policy = read_policy(&args.asked.policy)?;
+    let plan = plan(&policy, &args.asked)?;
+    print(&describe(&policy, &plan, &ledger_path(&policy, &args.asked))?);
+    Ok(())
+}
+
+/// Lays the flags over the policy and plans the release.
+pub(super) fn plan(policy: &Policy, asked: &Asked) -> Result<ReleasePlan, CliError> {
+    let number = |flag| move |source| CliError::Number { flag, source };
+    let epsilon = asked.epsilon.map(Epsilon::new).transpose().map_err(number("epsilon"))?;
+    let delta = asked.delta.map(Delta::new).transpose().map_err(number("delta"))?;
+    let format = asked.format.map(|format| match format {
+        FormatName::Csv => Format::Csv,
+        FormatName::Parquet => Format::Parquet,
+    });
+    let tightened = policy.tighten(epsilon, delta, asked.rows, format)?;
+    let mut plan = ReleasePlan::new(policy, &tightened, public_seed(asked.seed)?)?;
+    if let Some(EngineName::Vae) = asked.engine {
+        plan.engine = Engine::Vae;
+    }
+    Ok(plan)
+}
+
+/// The ledger that a release is charged to.
+pub(super) fn ledger_path(policy: &Policy, asked: &Asked) -> PathBuf {
+    asked.ledger.clone().unwrap_or_else(|| policy.dataset.ledger_beside(&asked.policy))
+}
+
+fn describe(policy: &Policy, plan: &ReleasePlan, ledger: &Path) -> Result<String, CliError> {
+    let mut page = String::new();
+    // Writing to a string cannot fail.
+    let _ = head(&mut page, policy, plan);
+    let _ = stages(&mut page, plan);
+    let profile = plan.profile()?;
+    let _ = writeln!(page, "\nThe same release at other values of delta:");
+    for (delta, epsilon) in profile {
+        let _ = writeln!(page, "  delta {delta:<8e} epsilon {}", epsilon_up(epsilon));
+    }
+    let _ = writeln!(page, "\nWhat to expect (from public figures only):");
+    for remark in plan.expectation().remarks {
+        let _ = writeln!(page, "  - {}", wrap(&remark, 96, "    "));
+    }
+    let _ = writeln!(page);
+    page.push_str(&ledger_lines(policy, plan, ledger)?);
+    Ok(page)
+}
+
+fn head(page: &mut String, policy: &Policy, plan: &ReleasePlan) -> std::fmt::Result {
+    writeln!(page, "Plan for `{}`: nothing has been read or spent.\n", policy.dataset.name)?;
+    writeln!(page, "  engine          {}", plan.engine.name())?;
+    writeln!(page, "  epsilon asked   {}", plan.epsilon.value())?;
+    writeln!(page, "  epsilon spent   {}   at delta {:e}", epsilon_up(plan.epsilon_spent), plan.delta.value())?;
+    match plan.units {
+        Some(units) => writeln!(page, "  privacy units   {units} (public)")?,
+        None => writeln!(page, "  privacy units   a noisy count will be paid for")?,
+    }
+    match plan.rows {
+        Some(rows) => writeln!(page, "  rows            {rows}")?,
+        None => writeln!(page, "  rows            as many as the noisy count says")?,
+    }
+    writeln!(
+        page,
+        "  network         {} columns, {} cells, {} parameters\n",
+        plan.shape.columns(),
+        plan.shape.total_codes(),
+        plan.shape.parameters()
+    )
+}
+
+fn stages(page: &mut String, plan: &ReleasePlan) -> std::fmt::Result {
+    writeln!(page, "What will be spent on what:")?;
+    for stage in &plan.stages {
+        let noise = match &stage.mechanism {
+            Mechanism::UnitCount(count) => format!("noise of {:.1} units", count.noise_multiplier.value()),
+            Mechanism::Marginals(marginals) => format!(
+                "{} histograms, noise of {:.1} rows in each cell",
+                marginals.column_sets.len(),
+                marginals.noise_multiplier.value()
+            ),
+            Mechanism::DpSgd(sgd) => format!(
+                "{} steps, sampling rate {:.4}, clip norm {}, noise multiplier {:.4}",
+                sgd.steps.value(),
+                sgd.sampling_rate.value(),
+                sgd.clip_norm.value(),
+                sgd.noise_multiplier.value()
+            ),
+        };
+        writeln!(
+            page,
+            "  {:<26} epsilon {:>8} alone   {noise}",
+            stage.purpose.describe(),
+            epsilon_up(stage.epsilon_alone)
+        )?;
+    }
+    writeln!(page, "  Together they cost {}, less than their sum.", epsilon_up(plan.epsilon_spent))
+}
+
+fn ledger_lines(policy: &Policy, plan: &ReleasePlan, path: &Path) -> Result<String, CliError> {
+    let (mut epsilon, mut delta) =
+        (policy.privacy.epsilon_for_life.value(), policy.privacy.delta_for_life.value());
+    let mut page = String::new();
+    if path.exists() {
+        let summary = ledger::read(path)?;
+        epsilon = epsilon.min(summary.lifetime_epsilon.value()) - summary.spent_epsilon;
+        delta = delta.min(summary.lifetime_delta.value()) - summary.spent_delta;
+        let _ = writeln!(page, "Ledger {}: epsilon {} remains.", path.display(), epsilon_down(epsilon));
+    } else {
+        let _ = writeln!(page, "Ledger {}: will be made; epsilon {epsilon} is allowed for life.", path.display());
+    }
+    let left = epsilon - plan.epsilon_spent;
+    if left < 0.0 || delta < plan.delta.value() {
+        let _ = writeln!(page, "This release would be REFUSED: it exceeds what remains.");
+    } else {
+        let _ = writeln!(
+            page,
+            "After this release epsilon {} remains, enough for {} more like it.",
+            epsilon_down(left),
+            (left / plan.epsilon_spent).floor().min(((delta / plan.delta.value()) - 1.0).floor()).max(0.0)
+        );
+    }
+    Ok(page)
+}
+
+/// Breaks a sentence into lines.
+fn wrap(text: &str, width: usize, indent: &str) -> String {
+    let (mut out, mut length) = (String::new(), 0);
+    for word in text.split_whitespace() {
+        if length > 0 && length + 1 + word.len() > width {
+            out.push('\n');
+            out.push_str(indent);
+            length = 0;
+        } else if length > 0 {
+            out.push(' ');
+            length += 1;
+        }
+        out.push_str(word);
+        length += word.len();
+    }
+    out
+}

@@ -1,0 +1,122 @@
+//! `dpsynth release` and `dpsynth sample`.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use dpsynth_privacy::Released;
+use dpsynth_table::{Format, write};
+use dpsynth_train::{Generator, TrainError};
+
+use super::args::{Release, Sample};
+use super::error::CliError;
+use super::plan::{ledger_path, plan};
+use super::progress::Display;
+use super::{print, public_seed, read_policy};
+use crate::model_notes;
+use crate::release::{Progress, Protection, ReleaseRequest, release};
+use crate::report::{Report, capital, epsilon_down, epsilon_up};
+use crate::synthesise::synthesise;
+
+/// Makes a release.
+pub(super) fn run(args: &Release) -> Result<(), CliError> {
+    let policy = read_policy(&args.asked.policy)?;
+    let mut plan = plan(&policy, &args.asked)?;
+    let from_policy = policy.dataset.file_beside(&args.asked.policy);
+    let data = args.data.clone().or(from_policy).ok_or(CliError::DataMissing)?;
+    let protection = if args.insecure_no_privacy {
+        plan = plan.without_privacy()?;
+        Protection::None
+    } else {
+        Protection::Ledger(ledger_path(&policy, &args.asked))
+    };
+    let charged = if args.insecure_no_privacy {
+        "NOT PRIVATE".to_owned()
+    } else {
+        format!("epsilon {}", epsilon_up(plan.epsilon_spent))
+    };
+    let mut display = Display::start(charged);
+    let request = ReleaseRequest { policy: &policy, plan, data: &data, out: &args.out, protection };
+    let report = release(request, &mut |progress: Progress| display.show(progress));
+    display.finish();
+    print(&summary(&report?, &args.out));
+    Ok(())
+}
+
+fn summary(report: &Report, out: &Path) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    if let Some(why) = &report.not_private {
+        let _ = writeln!(text, "THIS IS NOT A PRIVATE RELEASE: it was {why}. Do not publish it.\n");
+    }
+    let _ = writeln!(text, "{}.\n", capital(&report.claim));
+    let _ = writeln!(text, "  {:<16} {} rows, every one in the schema and obeying every rule", "synthetic table", report.synthesis.rows);
+    if let Some(ledger) = &report.ledger {
+        let _ = writeln!(
+            text,
+            "  {:<16} epsilon {} spent of {}, {} remains",
+            "ledger",
+            epsilon_up(ledger.after.epsilon_spent),
+            ledger.epsilon_for_life,
+            epsilon_down(ledger.after.epsilon_remaining)
+        );
+    }
+    let _ = writeln!(text, "  {:<16} {}", "folder", out.display());
+    let _ = writeln!(text, "\nRead {} and check the release with `dpsynth verify {}`.", out.join("report.md").display(), out.display());
+    text
+}
+
+/// Draws rows from a released model.
+pub(super) fn sample(args: &Sample) -> Result<(), CliError> {
+    let format = Format::of_path(&args.out)?;
+    if args.out.exists() {
+        return Err(CliError::FileExists(args.out.clone()));
+    }
+    let opened = Released::reopen_published(&args.model, |bytes| {
+        Generator::from_bytes(bytes).map_err(Opening::Model)
+    });
+    let model = opened.map_err(|error| match error {
+        Opening::Read(source) => CliError::io(&args.model, source),
+        Opening::Model(error) => CliError::Train(error),
+    })?;
+    let (_, notes) = &*model;
+    let policy = match model_notes::policy(notes) {
+        Some(Ok(policy)) => policy,
+        Some(Err(findings)) => {
+            let text = notes.values().next().cloned().unwrap_or_default();
+            return Err(CliError::PolicyFindings { path: args.model.clone(), text, findings });
+        }
+        None => return Err(CliError::ModelWithoutPolicy(args.model.clone())),
+    };
+    let rows = policy
+        .tighten(None, None, Some(args.rows), Some(format))?
+        .rows
+        .and_then(|rows| usize::try_from(rows).ok())
+        .unwrap_or(usize::MAX);
+    let seed = public_seed(args.seed)?;
+    let warning = model_notes::not_private(notes).map(|why| {
+        format!("THE MODEL IS NOT PRIVATE: it was {why}. Do not publish these rows.\n")
+    });
+    let table = model.try_map(|(generator, _)| synthesise(&generator, &policy, rows, seed))?;
+    let partial = args.out.with_extension(format!("partial-{}.{}", std::process::id(), format.extension()));
+    write(&table.0, &policy.schema, &partial, format)?;
+    std::fs::rename(&partial, &args.out).map_err(|source| CliError::io(&args.out, source))?;
+    print(&warning.unwrap_or_default());
+    print(&format!(
+        "{rows} rows, every one in the schema and obeying every rule: {} (seed {seed})\n\
+         Drawing from a released model is post-processing: it costs no budget.\n",
+        args.out.display()
+    ));
+    Ok(())
+}
+
+/// Why a model cannot be opened.
+enum Opening {
+    Read(std::io::Error),
+    Model(TrainError),
+}
+
+impl From<std::io::Error> for Opening {
+    fn from(error: std::io::Error) -> Self {
+        Self::Read(error)
+    }
+}

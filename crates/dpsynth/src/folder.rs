@@ -1,0 +1,199 @@
+//! The folder of a release: written beside its place, synchronised, and moved there whole.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use dpsynth_privacy::{Released, ledger::Digest};
+use dpsynth_table::{Format, Schema, Table, WriteError, write};
+use thiserror::Error;
+
+/// Name of the list of files and their hashes.
+pub const MANIFEST: &str = "MANIFEST";
+/// Name of the model file.
+pub const MODEL: &str = "model.safetensors";
+
+/// A release folder that is being written. Unless it is finished, it is removed.
+pub struct Folder {
+    partial: PathBuf,
+    place: PathBuf,
+    finished: bool,
+}
+
+impl Folder {
+    /// Begins a folder that will be at `place`, which must not exist.
+    ///
+    /// # Errors
+    /// If something is there already, or the parent cannot be written to.
+    pub fn begin(place: &Path) -> Result<Self, FolderError> {
+        let name = place
+            .file_name()
+            .ok_or_else(|| FolderError::Name { path: place.to_owned() })?
+            .to_string_lossy()
+            .into_owned();
+        if place.exists() {
+            return Err(FolderError::Exists { path: place.to_owned() });
+        }
+        let partial = place.with_file_name(format!(".{name}.partial-{}", std::process::id()));
+        fs::create_dir_all(parent(place))
+            .and_then(|()| fs::create_dir(&partial))
+            .map_err(|source| FolderError::Io { path: partial.clone(), source })?;
+        Ok(Self { partial, place: place.to_owned(), finished: false })
+    }
+
+    /// Writes the synthetic table.
+    ///
+    /// # Guarantee
+    /// Only released tables are accepted, and each is checked against the schema as it is
+    /// written.
+    ///
+    /// # Errors
+    /// If a cell is not in its domain, which is a defect, or the file cannot be written.
+    pub fn write_table(
+        &self,
+        table: &Released<Table>,
+        schema: &Schema,
+        format: Format,
+    ) -> Result<(), FolderError> {
+        let path = self.partial.join(format!("synthetic.{}", format.extension()));
+        Ok(write(table, schema, &path, format)?)
+    }
+
+    /// Writes the model.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_model(&self, model: &Released<Vec<u8>>) -> Result<(), FolderError> {
+        self.write_bytes(MODEL, model)
+    }
+
+    /// Writes a text that holds public or released values only.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_text(&self, name: &str, text: &str) -> Result<(), FolderError> {
+        self.write_bytes(name, text.as_bytes())
+    }
+
+    fn write_bytes(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
+        let path = self.partial.join(name);
+        let written = OpenOptions::new().write(true).create_new(true).open(&path).and_then(
+            |mut file| {
+                file.write_all(bytes)?;
+                file.sync_all()
+            },
+        );
+        written.map_err(|source| FolderError::Io { path, source })
+    }
+
+    /// Writes the manifest, synchronises everything, and moves the folder to its place.
+    ///
+    /// # Errors
+    /// If a file cannot be synchronised or something has appeared at the place meanwhile.
+    pub fn finish(mut self) -> Result<(), FolderError> {
+        let manifest = manifest(&self.partial)?;
+        self.write_text(MANIFEST, &manifest)?;
+        let moved = sync_all(&self.partial).and_then(|()| {
+            // A rename onto an existing folder would fail only if that is not empty.
+            if self.place.exists() {
+                return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+            }
+            fs::rename(&self.partial, &self.place)?;
+            self.finished = true;
+            File::open(parent(&self.place))?.sync_all()
+        });
+        moved.map_err(|source| FolderError::Io { path: self.place.clone(), source })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Nothing can be done about a failure here; the name says that it is partial.
+            let _ = fs::remove_dir_all(&self.partial);
+        }
+    }
+}
+
+/// Lists the files of a folder and their SHA-256, one per line, in the order of their names.
+///
+/// # Errors
+/// If a file cannot be read.
+pub fn manifest(folder: &Path) -> Result<String, FolderError> {
+    let list = || -> io::Result<String> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name != MANIFEST {
+                names.push(name);
+            }
+        }
+        names.sort();
+        let mut text = String::new();
+        for name in names {
+            let digest = Digest::of(&fs::read(folder.join(&name))?);
+            text.push_str(&format!("{digest}  {name}\n"));
+        }
+        Ok(text)
+    };
+    list().map_err(|source| FolderError::Io { path: folder.to_owned(), source })
+}
+
+fn sync_all(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        File::open(entry?.path())?.sync_all()?;
+    }
+    File::open(folder)?.sync_all()
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Why a folder was not written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FolderError {
+    /// Something is there already.
+    #[error("{} exists already; name another folder with `--out`, nothing is ever overwritten", .path.display())]
+    Exists {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The file system refuses.
+    #[error("{} cannot be written ({source}); check that the folder exists, is yours and has room", .path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The path names no folder.
+    #[error("{} is no name for a folder; name one with `--out`", .path.display())]
+    Name {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The table cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl FolderError {
+    /// The codes of this family.
+    pub const CODES: &'static [&'static str] = &["DPS5021", "DPS5022", "DPS5023"];
+
+    /// The stable code of the diagnostic.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Exists { .. } => "DPS5021",
+            Self::Io { .. } => "DPS5022",
+            Self::Name { .. } => "DPS5023",
+            Self::Write(error) => error.code(),
+        }
+    }
+}

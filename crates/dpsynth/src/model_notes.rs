@@ -1,0 +1,40 @@
+//! What a model file says about itself, so that `sample` needs nothing else.
+
+use std::collections::BTreeMap;
+
+use crate::policy::{Findings, Policy};
+use crate::report::Report;
+
+/// The policy's text, which holds schema and rules.
+const POLICY: &str = "policy";
+/// The claim of the release that made the model.
+const CLAIM: &str = "claim";
+/// Why the model is not private, if it is not.
+const NOT_PRIVATE: &str = "not_private";
+
+/// Writes the notes of a model file. All of them are public.
+#[must_use]
+pub fn notes(policy: &Policy, report: &Report) -> BTreeMap<String, String> {
+    let mut notes = BTreeMap::from([
+        (POLICY.to_owned(), policy.text.clone()),
+        (CLAIM.to_owned(), report.claim.clone()),
+    ]);
+    if let Some(why) = &report.not_private {
+        notes.insert(NOT_PRIVATE.to_owned(), why.clone());
+    }
+    notes
+}
+
+/// Reads the policy out of the notes; `None` where they hold none.
+///
+/// # Errors
+/// What is wrong with the policy.
+pub fn policy(notes: &BTreeMap<String, String>) -> Option<Result<Policy, Findings>> {
+    notes.get(POLICY).map(|text| Policy::parse(text))
+}
+
+/// Why the model is not private, if it is not.
+#[must_use]
+pub fn not_private(notes: &BTreeMap<String, String>) -> Option<&str> {
+    notes.get(NOT_PRIVATE).map(String::as_str)
+}

@@ -1,0 +1,349 @@
+//! A release: one straight line from a plan to a folder.
+//!
+//! Everything before the data is loaded has not touched it; everything after the generator is
+//! released can no longer touch it.
+
+use std::path::{Path, PathBuf};
+
+use dpsynth_privacy::ledger::{ChargeRequest, Digest, Ledger, LedgerError, LedgerTerms};
+use dpsynth_privacy::{
+    DpSgd, Marginals, MechanismError, Paid, Private, Records, RecordsError, Released, Taint,
+    UnitCount, insecure,
+};
+use dpsynth_table::{Format, ReadOptions, Schema, SchemaError, TableError, read, read_header};
+use dpsynth_train::{
+    ClassCounts, Generator, StartingCounts, StepProgress, TrainError, TrainingPlan, fit,
+};
+use thiserror::Error;
+
+use crate::folder::{Folder, FolderError};
+use crate::model_notes;
+use crate::plan::{PlanError, ReleasePlan};
+use crate::policy::Policy;
+use crate::report::{self, Ingredients, Report};
+use crate::synthesise::{SynthesisError, modelled_schema, synthesise};
+
+/// What a release is made from.
+pub struct ReleaseRequest<'a> {
+    /// The policy.
+    pub policy: &'a Policy,
+    /// What was decided before the data is opened.
+    pub plan: ReleasePlan,
+    /// The table.
+    pub data: &'a Path,
+    /// Folder to make; it must not exist.
+    pub out: &'a Path,
+    /// Whether anything protects.
+    pub protection: Protection,
+}
+
+/// Whether anything protects what comes out.
+pub enum Protection {
+    /// The ledger at this path is charged.
+    Ledger(PathBuf),
+    /// Nothing is charged and no noise is added; the release is stamped as not private.
+    None,
+}
+
+/// What a release is doing. None of it depends on the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The charge was recorded.
+    Charged,
+    /// The table is being read.
+    Loading,
+    /// Counts are being measured.
+    Measuring,
+    /// A training step was taken.
+    Training(StepProgress),
+    /// Rows are being drawn and rules enforced.
+    Sampling,
+    /// Files are being written.
+    Writing,
+}
+
+/// Carries out a release and returns its report.
+///
+/// # Guarantee
+/// The ledger holds the charge before the table is opened. The folder appears whole, by one
+/// rename, or not at all. If the table cannot be read, no mechanism has run, and the charge is
+/// handed back.
+///
+/// # Errors
+/// If the budget, the policy, the table, the rules or the file system do not allow it.
+pub fn release(
+    request: ReleaseRequest<'_>,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<Report, ReleaseError> {
+    let ReleaseRequest { policy, plan, data, out, protection } = request;
+    // What can fail without a charge fails first; a header holds only what the policy states.
+    let folder = Folder::begin(out)?;
+    let format = plan.format.map_or_else(|| Format::of_path(data), Ok)?;
+    check_header(policy, data)?;
+    let modelled = modelled_schema(policy)?;
+    let (mut ledger, mut paid) = match protection {
+        Protection::Ledger(path) => {
+            let mut ledger = Ledger::open(&path, &terms(policy))?;
+            let paid = ledger.charge(charge(policy, &plan))?;
+            (Some(ledger), paid)
+        }
+        Protection::None => {
+            let paid =
+                insecure::paid(plan.unit.clone(), plan.mechanisms(), Taint::NoNoise, plan.seed);
+            (None, paid)
+        }
+    };
+    on_progress(Progress::Charged);
+
+    on_progress(Progress::Loading);
+    // Derived columns are computed afterwards, so those of the file are not read.
+    let ignored = policy.ignored.iter().cloned().chain(policy.derived()).collect();
+    let options = ReadOptions { format: None, delimiter: policy.dataset.delimiter, ignored };
+    let source = Source { path: data.to_owned(), schema: modelled, options };
+    let records = match Private::load(&paid, source, load) {
+        Ok(records) => records,
+        Err(error) => {
+            if let Some(ledger) = &mut ledger {
+                ledger.refund(paid)?;
+            }
+            return Err(error);
+        }
+    };
+    // Others may charge the ledger while this release trains.
+    drop(ledger);
+
+    let (generator, units) = fit_generator(&plan, &mut paid, &records, on_progress)?;
+    drop(records);
+    // ══ Below this line every value is released. ══
+
+    on_progress(Progress::Sampling);
+    let rows = plan.rows.or(units).unwrap_or(1);
+    let rows = usize::try_from(rows).map_err(|_| ReleaseError::TooManyRows)?;
+    let made = generator.clone().try_map(|generator| synthesise(&generator, policy, rows, plan.seed))?;
+    let outcomes = made.1.clone();
+    let table = made.map(|(table, _)| table);
+    let report = report::build(&Ingredients {
+        policy,
+        plan: &plan,
+        receipt: paid.receipt(),
+        taint: paid.taint(),
+        rows,
+        outcomes: &outcomes,
+    })?;
+
+    on_progress(Progress::Writing);
+    let model = generator.try_map(|model| model.to_bytes(&model_notes::notes(policy, &report)))?;
+    folder.write_table(&table, &policy.schema, format)?;
+    folder.write_model(&model)?;
+    folder.write_text("report.json", &report.to_json())?;
+    folder.write_text("report.md", &report::markdown(&report))?;
+    folder.write_text("policy.toml", &policy.text)?;
+    folder.finish()?;
+    Ok(report)
+}
+
+/// The terms under which the policy's ledger is kept.
+#[must_use]
+pub fn terms(policy: &Policy) -> LedgerTerms {
+    LedgerTerms {
+        dataset: policy.dataset.name.clone(),
+        unit: policy.privacy.unit.clone(),
+        adjacency: policy.privacy.adjacency,
+        lifetime_epsilon: policy.privacy.epsilon_for_life,
+        lifetime_delta: policy.privacy.delta_for_life,
+    }
+}
+
+fn charge(policy: &Policy, plan: &ReleasePlan) -> ChargeRequest {
+    ChargeRequest {
+        purpose: "release".to_owned(),
+        policy_sha256: Digest::of(policy.text.as_bytes()),
+        mechanisms: plan.mechanisms(),
+        epsilon: plan.epsilon,
+        delta: plan.delta,
+    }
+}
+
+/// Refuses a table whose header is not what the policy states, before anything is spent.
+fn check_header(policy: &Policy, data: &Path) -> Result<(), ReleaseError> {
+    let header = read_header(data, None, policy.dataset.delimiter)?;
+    let derived = policy.derived();
+    let absent: Vec<String> = policy
+        .schema
+        .names()
+        .filter(|name| !derived.iter().any(|derived| derived == name))
+        .filter(|name| !header.iter().any(|column| column == name))
+        .map(str::to_owned)
+        .collect();
+    let unknown: Vec<String> = header
+        .into_iter()
+        .filter(|column| policy.schema.column(column).is_none() && !policy.ignored.contains(column))
+        .collect();
+    if absent.is_empty() && unknown.is_empty() {
+        Ok(())
+    } else {
+        Err(ReleaseError::Header { absent, unknown })
+    }
+}
+
+/// What the loader is given: where the table is, and what it must look like.
+struct Source {
+    path: PathBuf,
+    schema: Schema,
+    options: ReadOptions,
+}
+
+/// Reads the table inside the boundary.
+fn load(source: Source) -> Result<Records, ReleaseError> {
+    let Source { path, schema, options } = source;
+    let table = read(&path, &schema, options)?;
+    Ok(Records::rows(schema.codes(), table.codes)?)
+}
+
+/// Runs every mechanism of the plan; the last values here that depend on records unreleased.
+fn fit_generator(
+    plan: &ReleasePlan,
+    paid: &mut Paid,
+    records: &Private<Records>,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<(Released<Generator>, Option<u64>), ReleaseError> {
+    on_progress(Progress::Measuring);
+    let units = match plan.units {
+        Some(units) => units,
+        None => {
+            let count = paid.authorize::<UnitCount>()?.count(records)?;
+            // Noise may bring a small count below 1.
+            (*count).max(1).unsigned_abs()
+        }
+    };
+    let marginals = paid.authorize::<Marginals>()?;
+    let noise_stddev = marginals.mechanism().noise_multiplier.value();
+    let sizes = &plan.network().domain_sizes;
+    let counts = marginals
+        .measure(records)?
+        .map(|marginals| starting_counts(sizes, plan.target, marginals, noise_stddev));
+    let training = TrainingPlan {
+        shape: plan.shape.clone(),
+        expected_units: units as f64,
+        optimiser: plan.optimiser,
+        seed: plan.seed,
+    };
+    let generator = fit(&training, &counts, paid.authorize::<DpSgd>()?, records, &mut |step| {
+        on_progress(Progress::Training(step));
+    })?;
+    Ok((generator, Some(units)))
+}
+
+/// Sorts measured marginals into the counts at which training starts. Without a target they are
+/// of single columns; with one, every other column was measured together with it.
+fn starting_counts(
+    sizes: &[u32],
+    target: Option<usize>,
+    marginals: Vec<Vec<i64>>,
+    noise_stddev: f64,
+) -> StartingCounts {
+    let tables: Vec<Vec<f64>> = marginals
+        .into_iter()
+        .map(|counts| counts.into_iter().map(|count| count as f64).collect())
+        .collect();
+    let Some(target) = target else {
+        return StartingCounts { one_way: tables, by_class: None, noise_stddev };
+    };
+    let classes = sizes[target] as usize;
+    let one_way = tables
+        .iter()
+        .enumerate()
+        .map(|(column, table)| {
+            if column == target {
+                table.clone()
+            } else {
+                table.chunks(classes).map(|within| within.iter().sum()).collect()
+            }
+        })
+        .collect();
+    let tables = tables
+        .into_iter()
+        .enumerate()
+        .map(|(column, table)| if column == target { Vec::new() } else { table })
+        .collect();
+    let by_class = Some(ClassCounts { target, tables });
+    StartingCounts { one_way, by_class, noise_stddev }
+}
+
+/// Why there is no release.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReleaseError {
+    /// The folder cannot be made.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The table's header is not what the policy states.
+    #[error("the table's columns are not those of the policy ({}); declare every column in the policy, those to leave out with `kind = \"ignore\"`", header_text(.absent, .unknown))]
+    Header {
+        /// Columns that the policy states and the table lacks.
+        absent: Vec<String>,
+        /// Columns that the table has and the policy does not state.
+        unknown: Vec<String>,
+    },
+    /// The ledger refused, or cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A mechanism did not run.
+    #[error(transparent)]
+    Mechanism(#[from] MechanismError),
+    /// A figure of the plan cannot be computed.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The encoded table makes no records.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+    /// The columns make no schema.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// No rows could be drawn.
+    #[error(transparent)]
+    Synthesis(#[from] SynthesisError),
+    /// The table cannot be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// More rows than memory can hold.
+    #[error("more rows were asked for than this machine can hold; ask for fewer with `--rows`")]
+    TooManyRows,
+    /// Training failed.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+}
+
+fn header_text(absent: &[String], unknown: &[String]) -> String {
+    let quote = |names: &[String]| {
+        names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    };
+    match (absent.is_empty(), unknown.is_empty()) {
+        (false, true) => format!("missing: {}", quote(absent)),
+        (true, false) => format!("not declared: {}", quote(unknown)),
+        _ => format!("missing: {}; not declared: {}", quote(absent), quote(unknown)).replace("; ", ", "),
+    }
+}
+
+impl ReleaseError {
+    /// The codes of this family.
+    pub const CODES: &'static [&'static str] = &["DPS5011", "DPS5012"];
+
+    /// The stable code of the diagnostic.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Folder(error) => error.code(),
+            Self::Header { .. } => "DPS5011",
+            Self::Ledger(error) => error.code(),
+            Self::Mechanism(error) => error.code(),
+            Self::Plan(error) => error.code(),
+            Self::Records(error) => error.code(),
+            Self::Schema(error) => error.code(),
+            Self::Synthesis(error) => error.code(),
+            Self::Table(error) => error.code(),
+            Self::TooManyRows => "DPS5012",
+            Self::Train(error) => error.code(),
+        }
+    }
+}

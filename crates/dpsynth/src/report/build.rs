@@ -1,0 +1,220 @@
+//! Putting a report together.
+
+use dpsynth_constraints::{RuleKind, RuleOutcome, RuleSpec};
+use dpsynth_privacy::ledger::{ChargeReceipt, LedgerSummary};
+use dpsynth_privacy::{DpEvent, Taint};
+use dpsynth_table::{Column, Domain, Missing};
+
+use super::{
+    ColumnSection, LedgerSection, LedgerSums, MechanismSection, PolicySection, PrivacySection,
+    ProfilePoint, REPORT_VERSION, Report, RuleSection, SynthesisSection, claim, rates,
+};
+use crate::plan::{PlanError, ReleasePlan};
+use crate::policy::Policy;
+
+/// What a report is made of.
+pub struct Ingredients<'a> {
+    /// The policy.
+    pub policy: &'a Policy,
+    /// The plan that was carried out.
+    pub plan: &'a ReleasePlan,
+    /// The charge, or `None` where nothing was charged.
+    pub receipt: Option<&'a ChargeReceipt>,
+    /// Why the release is not private, if it is not.
+    pub taint: Option<Taint>,
+    /// Rows delivered.
+    pub rows: usize,
+    /// What enforcing the rules did to synthetic rows.
+    pub outcomes: &'a [RuleOutcome],
+}
+
+/// Builds the report of a release.
+///
+/// # Errors
+/// If the privacy profile cannot be computed.
+pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
+    let Ingredients { policy, plan, receipt, taint, .. } = from;
+    let delta = plan.delta.value();
+    let not_private = taint.map(not_private);
+    let epsilon_spent = match (taint, receipt) {
+        (None, Some(receipt)) => Some(receipt.epsilon_spent()),
+        _ => None,
+    };
+    let claim = match epsilon_spent {
+        Some(epsilon) => {
+            claim(&policy.dataset.name, epsilon, delta, &plan.unit, plan.adjacency)
+        }
+        None => "NOT PRIVATE: nothing in this folder is protected; do not publish any of it".to_owned(),
+    };
+    let profile = if taint.is_none() { plan.profile()? } else { Vec::new() };
+    Ok(Report {
+        report_version: REPORT_VERSION,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        not_private,
+        claim,
+        dataset: policy.dataset.name.clone(),
+        privacy: PrivacySection {
+            unit: plan.unit.clone(),
+            adjacency: plan.adjacency,
+            epsilon_asked: plan.epsilon.value(),
+            delta,
+            epsilon_spent,
+            accountant: ACCOUNTANT.to_owned(),
+            profile: profile
+                .into_iter()
+                .map(|(delta, epsilon)| ProfilePoint { delta, epsilon })
+                .collect(),
+        },
+        mechanisms: plan
+            .stages
+            .iter()
+            .map(|stage| MechanismSection {
+                purpose: stage.purpose,
+                mechanism: stage.mechanism.clone(),
+                event: if taint.is_some() { DpEvent::NonPrivate } else { stage.mechanism.event() },
+                epsilon_alone: taint.is_none().then_some(stage.epsilon_alone),
+            })
+            .collect(),
+        ledger: receipt.map(ledger_section),
+        policy: PolicySection {
+            sha256: policy.sha256(),
+            epsilon_per_release: policy.privacy.epsilon_per_release.value(),
+            delta_per_release: policy.privacy.delta_per_release.value(),
+            expected_units: plan.units,
+            reason: policy.privacy.reason.clone(),
+        },
+        columns: policy
+            .schema
+            .columns()
+            .iter()
+            .map(|column| ColumnSection {
+                name: column.name.clone(),
+                domain: domain(column),
+                provenance: "stated in the policy (public)".to_owned(),
+                reason: policy.column_reasons.get(&column.name).cloned(),
+            })
+            .collect(),
+        rules: rules(policy, from.outcomes),
+        synthesis: SynthesisSection {
+            engine: plan.engine.name().to_owned(),
+            rows: from.rows as u64,
+            seed: plan.seed,
+            network: plan.network().clone(),
+            optimiser: plan.optimiser,
+            modelled_columns: policy.modelled().into_iter().map(str::to_owned).collect(),
+        },
+        not_covered: not_covered(policy),
+        how_to_check: HOW_TO_CHECK.iter().map(|&line| line.to_owned()).collect(),
+    })
+}
+
+const ACCOUNTANT: &str = "Rényi differential privacy at integer and interpolated orders (Mironov, Talwar \
+    & Zhang 2019), converted by Canonne, Kamath & Steinke (2020), Proposition 12; every figure is an upper bound";
+
+const HOW_TO_CHECK: [&str; 3] = [
+    "`dpsynth verify FOLDER` recomputes the hashes, the price of every mechanism, the ledger's sums, and the schema and rules of every row",
+    "`dpsynth ledger show LEDGER` lists all charges of the data set, of which this release is one",
+    "the `event` of each mechanism has the names of Google's `dp-accounting`, so that an accountant of someone else's can price it",
+];
+
+fn not_private(taint: Taint) -> String {
+    match taint {
+        Taint::NoNoise => "made with `--insecure-no-privacy`: no noise was added and nothing was charged",
+        Taint::FixedSeed => "noise was drawn from a known seed, so anyone can subtract it",
+    }
+    .to_owned()
+}
+
+fn ledger_section(receipt: &ChargeReceipt) -> LedgerSection {
+    let sums = |summary: &LedgerSummary| LedgerSums {
+        epsilon_spent: summary.spent_epsilon,
+        delta_spent: summary.spent_delta,
+        epsilon_remaining: summary.remaining_epsilon,
+        delta_remaining: summary.remaining_delta,
+    };
+    LedgerSection {
+        charge: receipt.id().to_string(),
+        sequence: receipt.sequence(),
+        epsilon_for_life: receipt.after().lifetime_epsilon.value(),
+        delta_for_life: receipt.after().lifetime_delta.value(),
+        before: sums(receipt.before()),
+        after: sums(receipt.after()),
+        head_hash: receipt.after().head_hash.to_string(),
+    }
+}
+
+fn domain(column: &Column) -> String {
+    let mut text = match &column.domain {
+        Domain::Categorical { categories } => format!("one of {} categories", categories.len()),
+        Domain::Integer { min, max, .. } => format!("integer from {min} to {max}"),
+        Domain::Float { min, max, decimals, .. } => match decimals {
+            Some(decimals) => format!("number from {min} to {max} with {decimals} decimals"),
+            None => format!("number from {min} to {max}"),
+        },
+        Domain::Date { min, max, .. } => format!("date from {min} to {max}"),
+    };
+    if column.missing == Missing::Allowed {
+        text.push_str(", or missing");
+    }
+    text
+}
+
+fn rules(policy: &Policy, outcomes: &[RuleOutcome]) -> Vec<RuleSection> {
+    policy
+        .rule_specs
+        .iter()
+        .filter_map(|spec| {
+            let outcome = outcomes.iter().find(|outcome| outcome.name == spec.name)?;
+            let (violation_rate, repair_rate, redraw_rate) = rates(outcome);
+            Some(RuleSection {
+                name: spec.name.clone(),
+                rule: rule_text(spec),
+                reason: policy.rule_reasons.get(&spec.name).cloned(),
+                enforcement: format!("{:?}", outcome.enforcement).to_lowercase(),
+                violation_rate,
+                repair_rate,
+                redraw_rate,
+            })
+        })
+        .collect()
+}
+
+fn rule_text(spec: &RuleSpec) -> String {
+    match &spec.kind {
+        RuleKind::Sql { expression } => expression.clone(),
+        RuleKind::Range { column, min, max } => {
+            let bound = |sign: &str, bound: &Option<f64>| bound.map(|b| format!("`{column}` {sign} {b}"));
+            [bound(">=", min), bound("<=", max)].into_iter().flatten().collect::<Vec<_>>().join(" and ")
+        }
+        RuleKind::NonNegative { column } => format!("`{column}` >= 0"),
+        RuleKind::Inequality { low, high, strictness } => {
+            let sign = match strictness {
+                dpsynth_constraints::Strictness::Strict => "<",
+                _ => "<=",
+            };
+            format!("`{low}` {sign} `{high}`")
+        }
+        RuleKind::FixedCombinations { columns, allowed } => {
+            format!("({}) is one of {} listed combinations", columns.join(", "), allowed.len())
+        }
+        RuleKind::Derived { column, formula } => format!("`{column}` = {formula}"),
+        RuleKind::Conditional { when, then } => format!("where {when}: {then}"),
+    }
+}
+
+fn not_covered(policy: &Policy) -> Vec<String> {
+    let mut lines = vec![
+        "everything that the policy states: names, order, bounds and categories of the columns, the rules, and the figures of the budget".to_owned(),
+        "how long the release took, how much memory it used, and whether a run failed".to_owned(),
+        "what the custodian sees on their own screen, error messages about the input among it".to_owned(),
+        "a person with several rows: the unit is one row, so all rows of a person together cost more".to_owned(),
+        "the randomness is ChaCha20 keyed by the operating system: the claim holds against attackers who cannot break it".to_owned(),
+    ];
+    if policy.privacy.unit != dpsynth_privacy::PrivacyUnit::Row {
+        lines.remove(3);
+    }
+    if !policy.ignored.is_empty() {
+        lines.push(format!("columns that were left out and are not in the release: {}", policy.ignored.join(", ")));
+    }
+    lines
+}

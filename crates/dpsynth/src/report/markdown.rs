@@ -1,0 +1,232 @@
+//! The report as a page for people.
+
+use std::fmt::Write;
+
+use dpsynth_privacy::{Adjacency, Mechanism, PrivacyUnit};
+
+use super::Report;
+use super::claim::{epsilon_down, epsilon_up};
+
+/// Renders `report.json` as Markdown. Nothing is computed here.
+#[must_use]
+pub fn markdown(report: &Report) -> String {
+    let mut page = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut page, report);
+    page
+}
+
+fn write(page: &mut String, report: &Report) -> std::fmt::Result {
+    writeln!(page, "# Privacy budget report: {}\n", report.dataset)?;
+    if let Some(why) = &report.not_private {
+        writeln!(page, "> **THIS IS NOT A PRIVATE RELEASE.** It was {why}.\n")?;
+    }
+    writeln!(page, "**Claim.** {}.\n", capital(&report.claim))?;
+    privacy(page, report)?;
+    mechanisms(page, report)?;
+    ledger(page, report)?;
+    policy(page, report)?;
+    columns(page, report)?;
+    rules(page, report)?;
+    synthesis(page, report)?;
+    list(page, "What the claim does not cover", &report.not_covered)?;
+    list(page, "How to check it", &report.how_to_check)?;
+    if let Some(why) = &report.not_private {
+        writeln!(page, "> **THIS IS NOT A PRIVATE RELEASE.** It was {why}.")?;
+    }
+    Ok(())
+}
+
+fn privacy(page: &mut String, report: &Report) -> std::fmt::Result {
+    let privacy = &report.privacy;
+    writeln!(page, "## Budget\n")?;
+    writeln!(page, "| | |\n|---|---|")?;
+    writeln!(page, "| privacy unit | {} |", unit(&privacy.unit))?;
+    writeln!(page, "| neighbouring data sets | {} |", adjacency(privacy.adjacency))?;
+    writeln!(page, "| ε asked for | {} |", privacy.epsilon_asked)?;
+    match privacy.epsilon_spent {
+        Some(epsilon) => writeln!(page, "| ε spent | {} |", epsilon_up(epsilon))?,
+        None => writeln!(page, "| ε spent | unbounded |")?,
+    }
+    writeln!(page, "| δ | {:e} |", privacy.delta)?;
+    writeln!(page, "| accountant | {} |\n", privacy.accountant)?;
+    if !privacy.profile.is_empty() {
+        writeln!(page, "The same release at other values of δ:\n")?;
+        writeln!(page, "| δ | ε |\n|---|---|")?;
+        for point in &privacy.profile {
+            writeln!(page, "| {:e} | {} |", point.delta, epsilon_up(point.epsilon))?;
+        }
+        writeln!(page)?;
+    }
+    Ok(())
+}
+
+fn mechanisms(page: &mut String, report: &Report) -> std::fmt::Result {
+    writeln!(page, "## Everything that has read the data\n")?;
+    writeln!(page, "| purpose | mechanism | ε alone |\n|---|---|---|")?;
+    for section in &report.mechanisms {
+        let alone = section.epsilon_alone.map_or_else(|| "unbounded".to_owned(), epsilon_up);
+        writeln!(page, "| {} | {} | {alone} |", section.purpose.describe(), mechanism(&section.mechanism))?;
+    }
+    writeln!(page, "\nThe mechanisms cost less together than the sum of what each costs alone.\n")
+}
+
+fn ledger(page: &mut String, report: &Report) -> std::fmt::Result {
+    writeln!(page, "## Ledger\n")?;
+    let Some(ledger) = &report.ledger else {
+        return writeln!(page, "Nothing was charged.\n");
+    };
+    writeln!(page, "| | before | after | cap |\n|---|---|---|---|")?;
+    writeln!(
+        page,
+        "| ε spent | {} | {} | {} |",
+        epsilon_up(ledger.before.epsilon_spent),
+        epsilon_up(ledger.after.epsilon_spent),
+        ledger.epsilon_for_life
+    )?;
+    writeln!(
+        page,
+        "| ε remaining | {} | {} | |",
+        epsilon_down(ledger.before.epsilon_remaining),
+        epsilon_down(ledger.after.epsilon_remaining)
+    )?;
+    writeln!(
+        page,
+        "| δ spent | {:e} | {:e} | {:e} |\n",
+        ledger.before.delta_spent, ledger.after.delta_spent, ledger.delta_for_life
+    )?;
+    writeln!(
+        page,
+        "Charge `{}`, record {} of the ledger, whose last hash was then `{}`.\n",
+        ledger.charge, ledger.sequence, ledger.head_hash
+    )
+}
+
+fn policy(page: &mut String, report: &Report) -> std::fmt::Result {
+    let policy = &report.policy;
+    writeln!(page, "## Policy\n")?;
+    writeln!(
+        page,
+        "`policy.toml` beside this report, SHA-256 `{}`. It allows ε = {} and δ = {:e} for one release.",
+        policy.sha256, policy.epsilon_per_release, policy.delta_per_release
+    )?;
+    match policy.expected_units {
+        Some(units) => writeln!(page, "It states {units} privacy units as a public figure.")?,
+        None => writeln!(page, "It states no number of privacy units; a noisy one was paid for.")?,
+    }
+    if let Some(reason) = &policy.reason {
+        writeln!(page, "\nThe owner's reason: {reason}")?;
+    }
+    writeln!(page)
+}
+
+fn columns(page: &mut String, report: &Report) -> std::fmt::Result {
+    writeln!(page, "## Columns\n")?;
+    writeln!(page, "| column | domain | provenance | reason |\n|---|---|---|---|")?;
+    for column in &report.columns {
+        writeln!(
+            page,
+            "| {} | {} | {} | {} |",
+            cell(&column.name),
+            cell(&column.domain),
+            column.provenance,
+            cell(column.reason.as_deref().unwrap_or(""))
+        )?;
+    }
+    writeln!(page)
+}
+
+fn rules(page: &mut String, report: &Report) -> std::fmt::Result {
+    writeln!(page, "## Rules\n")?;
+    if report.rules.is_empty() {
+        return writeln!(page, "The policy states none.\n");
+    }
+    writeln!(page, "Rates are shares of the synthetic rows that were drawn.\n")?;
+    writeln!(page, "| rule | | enforced by | broken as drawn | repaired | redrawn |\n|---|---|---|---|---|---|")?;
+    for rule in &report.rules {
+        writeln!(
+            page,
+            "| {} | {} | {} | {} | {} | {} |",
+            cell(&rule.name),
+            cell(&rule.rule),
+            rule.enforcement,
+            percent(rule.violation_rate),
+            percent(rule.repair_rate),
+            percent(rule.redraw_rate)
+        )?;
+    }
+    writeln!(page)
+}
+
+fn synthesis(page: &mut String, report: &Report) -> std::fmt::Result {
+    let synthesis = &report.synthesis;
+    writeln!(page, "## How the rows were made\n")?;
+    writeln!(
+        page,
+        "Engine `{}`: a variational autoencoder with {} latent coordinates, encoder layers {:?} and decoder \
+         layers {:?}. {} rows were drawn from the released model with the public seed {}.\n",
+        synthesis.engine,
+        synthesis.network.latent,
+        synthesis.network.encoder_hidden,
+        synthesis.network.decoder_hidden,
+        synthesis.rows,
+        synthesis.seed
+    )
+}
+
+fn list(page: &mut String, title: &str, lines: &[String]) -> std::fmt::Result {
+    writeln!(page, "## {title}\n")?;
+    for line in lines {
+        writeln!(page, "- {line}")?;
+    }
+    writeln!(page)
+}
+
+fn unit(unit: &PrivacyUnit) -> String {
+    match unit {
+        PrivacyUnit::Row => "one row".to_owned(),
+        PrivacyUnit::User { column, max_rows } => format!("all rows of one `{column}`, at most {max_rows}"),
+    }
+}
+
+fn adjacency(adjacency: Adjacency) -> &'static str {
+    match adjacency {
+        Adjacency::AddOrRemoveOne => "differ in the presence of one unit (add or remove)",
+        Adjacency::ReplaceOne => "differ in the content of one unit (replace)",
+    }
+}
+
+fn mechanism(mechanism: &Mechanism) -> String {
+    match mechanism {
+        Mechanism::UnitCount(count) => {
+            format!("count with Gaussian noise, noise multiplier {}", count.noise_multiplier.value())
+        }
+        Mechanism::Marginals(marginals) => format!(
+            "{} histograms with Gaussian noise, noise multiplier {} each",
+            marginals.column_sets.len(),
+            marginals.noise_multiplier.value()
+        ),
+        Mechanism::DpSgd(sgd) => format!(
+            "{} steps of DP-SGD: Poisson sampling rate {}, clip norm {}, noise multiplier {}",
+            sgd.steps.value(),
+            sgd.sampling_rate.value(),
+            sgd.clip_norm.value(),
+            sgd.noise_multiplier.value()
+        ),
+    }
+}
+
+fn percent(rate: f64) -> String {
+    format!("{:.2} %", rate * 100.0)
+}
+
+/// Keeps a text from breaking its table row.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+}
+
+/// Makes the first letter a capital.
+pub(crate) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,288 @@
+//! The privacy budget report: what was promised, what it cost, and how to check it.
+//!
+//! A report is a pure function of the policy, the plan, the charge in the ledger and what
+//! enforcing the rules did to synthetic rows. It holds no clock and computes no privacy number:
+//! every figure is taken from where it was computed.
+
+mod build;
+mod claim;
+mod markdown;
+
+use dpsynth_constraints::RuleOutcome;
+use dpsynth_privacy::{Adjacency, DpEvent, Mechanism, PrivacyUnit};
+use dpsynth_train::{Network, Optimiser};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Purpose;
+
+pub use build::{Ingredients, build};
+pub use claim::claim;
+pub(crate) use claim::{epsilon_down, epsilon_up};
+pub(crate) use markdown::capital;
+pub use markdown::markdown;
+
+/// Version of the report's format.
+pub const REPORT_VERSION: u32 = 1;
+
+/// The report of one release, as `report.json` holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// Version of this format.
+    pub report_version: u32,
+    /// Version of dpsynth that made the release.
+    pub tool_version: String,
+    /// Why this is not a private release; absent for a private one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_private: Option<String>,
+    /// The claim in one sentence.
+    pub claim: String,
+    /// What the release is about.
+    pub dataset: String,
+    /// What was promised and what it cost.
+    pub privacy: PrivacySection,
+    /// Every mechanism that has read the data, in the order in which they ran.
+    pub mechanisms: Vec<MechanismSection>,
+    /// The ledger before and after; absent where nothing was charged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerSection>,
+    /// The policy that allowed it.
+    pub policy: PolicySection,
+    /// Where each column's bounds or categories come from.
+    pub columns: Vec<ColumnSection>,
+    /// The rules, and what enforcing them did to synthetic rows.
+    pub rules: Vec<RuleSection>,
+    /// How the rows were made.
+    pub synthesis: SynthesisSection,
+    /// What the claim does not cover.
+    pub not_covered: Vec<String>,
+    /// How to check the release.
+    pub how_to_check: Vec<String>,
+}
+
+/// What was promised and what it cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PrivacySection {
+    /// Whose participation is hidden.
+    #[schemars(schema_with = "unit_schema")]
+    pub unit: PrivacyUnit,
+    /// What neighbouring data sets are.
+    #[schemars(schema_with = "adjacency_schema")]
+    pub adjacency: Adjacency,
+    /// ε that was asked for.
+    pub epsilon_asked: f64,
+    /// δ that was asked for, and at which ε is stated.
+    pub delta: f64,
+    /// ε that was spent, rounded up. Absent where nothing protects.
+    pub epsilon_spent: Option<f64>,
+    /// How ε was computed.
+    pub accountant: String,
+    /// ε that the same release costs at other values of δ.
+    pub profile: Vec<ProfilePoint>,
+}
+
+/// One point of the privacy profile.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfilePoint {
+    /// δ.
+    pub delta: f64,
+    /// ε at this δ, rounded up.
+    pub epsilon: f64,
+}
+
+/// One mechanism that has read the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MechanismSection {
+    /// What it was for.
+    pub purpose: Purpose,
+    /// Its public numbers.
+    #[schemars(schema_with = "mechanism_schema")]
+    pub mechanism: Mechanism,
+    /// The event that the accountant priced.
+    #[schemars(schema_with = "event_schema")]
+    pub event: DpEvent,
+    /// ε of this mechanism alone. Together they cost less than the sum.
+    pub epsilon_alone: Option<f64>,
+}
+
+/// The ledger before and after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerSection {
+    /// Identifier of this release's charge.
+    pub charge: String,
+    /// Position of the charge among the ledger's records.
+    pub sequence: u64,
+    /// Cap on the sum of ε over all releases.
+    pub epsilon_for_life: f64,
+    /// Cap on the sum of δ over all releases.
+    pub delta_for_life: f64,
+    /// Sums before this release.
+    pub before: LedgerSums,
+    /// Sums after this release.
+    pub after: LedgerSums,
+    /// Hash of the ledger's last record after this release.
+    pub head_hash: String,
+}
+
+/// What a ledger has spent and what remains.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerSums {
+    /// Sum of ε, rounded up.
+    pub epsilon_spent: f64,
+    /// Sum of δ, rounded up.
+    pub delta_spent: f64,
+    /// ε that remains, rounded down.
+    pub epsilon_remaining: f64,
+    /// δ that remains, rounded down.
+    pub delta_remaining: f64,
+}
+
+/// The policy that allowed the release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySection {
+    /// SHA-256 of the policy's bytes, which lie beside this report as `policy.toml`.
+    pub sha256: String,
+    /// Largest ε of one release.
+    pub epsilon_per_release: f64,
+    /// Largest δ of one release.
+    pub delta_per_release: f64,
+    /// Public number of units, or absent where a noisy count was paid for.
+    pub expected_units: Option<u64>,
+    /// Why the owner finds these numbers acceptable.
+    pub reason: Option<String>,
+}
+
+/// Where a column's bounds or categories come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnSection {
+    /// Name of the column.
+    pub name: String,
+    /// Its kind and its public domain, in words.
+    pub domain: String,
+    /// Where the domain comes from: always the policy, in this version.
+    pub provenance: String,
+    /// The owner's reason.
+    pub reason: Option<String>,
+}
+
+/// A rule, and what enforcing it did to synthetic rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleSection {
+    /// Name of the rule.
+    pub name: String,
+    /// The rule in words.
+    pub rule: String,
+    /// The owner's reason.
+    pub reason: Option<String>,
+    /// How it was made to hold: construction, redraw, repair or refuse.
+    pub enforcement: String,
+    /// Share of the rows drawn that broke it, from 0 to 1.
+    pub violation_rate: f64,
+    /// Share of the rows drawn that it repaired.
+    pub repair_rate: f64,
+    /// Share of the rows drawn that were drawn again because of it.
+    pub redraw_rate: f64,
+}
+
+/// How the rows were made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SynthesisSection {
+    /// What generated the rows.
+    pub engine: String,
+    /// Rows delivered.
+    pub rows: u64,
+    /// Seed of all post-processing; whoever has the model can draw the same rows.
+    pub seed: u64,
+    /// The network.
+    #[schemars(schema_with = "object_schema")]
+    pub network: Network,
+    /// How its weights followed the noisy gradients.
+    #[schemars(schema_with = "object_schema")]
+    pub optimiser: Optimiser,
+    /// How the columns were cut into cells.
+    pub modelled_columns: Vec<String>,
+}
+
+impl Report {
+    /// Reads a report; unknown fields are refused.
+    ///
+    /// # Errors
+    /// The parser's message where the text is not a report of this version.
+    pub fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(text)
+    }
+
+    /// Writes the report as it lies in a release.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+/// The JSON schema of the report, as `docs/report.schema.json` holds it.
+#[must_use]
+pub fn json_schema_text() -> String {
+    let schema = schemars::schema_for!(Report);
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Turns the outcome of a rule into rates.
+fn rates(outcome: &RuleOutcome) -> (f64, f64, f64) {
+    let rate = |count: u64| if outcome.drawn == 0 { 0.0 } else { count as f64 / outcome.drawn as f64 };
+    (rate(outcome.violated), rate(outcome.repaired), rate(outcome.redrawn))
+}
+
+fn unit_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "oneOf": [
+            { "const": "row" },
+            { "type": "object", "required": ["user"], "additionalProperties": false,
+              "properties": { "user": { "type": "object", "required": ["column", "max_rows"],
+                "additionalProperties": false,
+                "properties": { "column": { "type": "string" }, "max_rows": { "type": "integer", "minimum": 1 } } } } }
+        ]
+    })
+}
+
+fn adjacency_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "enum": ["add_or_remove_one", "replace_one"] })
+}
+
+fn mechanism_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "required": ["mechanism", "noise_multiplier"],
+        "properties": { "mechanism": { "enum": ["unit_count", "marginals", "dp_sgd"] } }
+    })
+}
+
+fn event_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "required": ["type"],
+        "properties": { "type": { "enum": [
+            "GaussianDpEvent", "PoissonSampledDpEvent", "SelfComposedDpEvent", "ComposedDpEvent", "NonPrivateDpEvent"
+        ] } }
+    })
+}
+
+fn object_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object" })
+}
+
+#[cfg(test)]
+mod tests;

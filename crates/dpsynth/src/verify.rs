@@ -1,0 +1,238 @@
+//! Recomputing everything in a release that can be recomputed.
+
+use std::fs;
+use std::path::Path;
+
+use dpsynth_privacy::ledger::{self, LedgerSummary};
+use dpsynth_privacy::{Delta, DpEvent, Released, accountant};
+use dpsynth_table::{Column, Format, OutOfDomain, ReadOptions, Schema, read_table};
+use dpsynth_train::Generator;
+
+use crate::folder::{MANIFEST, MODEL, manifest};
+use crate::model_notes;
+use crate::policy::Policy;
+use crate::report::{Report, claim, markdown};
+
+/// One check of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What was checked.
+    pub what: &'static str,
+    /// How it came out.
+    pub outcome: Outcome,
+}
+
+/// How a check came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It holds.
+    Passed,
+    /// It could not be made.
+    Skipped {
+        /// Why not.
+        why: String,
+    },
+    /// It does not hold.
+    Failed {
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// A figure may differ by this much, relatively, when it is computed on another machine.
+const RELATIVE_TOLERANCE: f64 = 1e-9;
+
+/// Checks the release in `folder`, and its charge if a ledger is given.
+#[must_use]
+pub fn verify(folder: &Path, ledger: Option<&Path>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut check = |what, result: Result<(), String>| {
+        let outcome = result.map_or_else(|why| Outcome::Failed { why }, |()| Outcome::Passed);
+        checks.push(Check { what, outcome });
+    };
+    check("every file is the one that the manifest lists", files(folder));
+    let report = read_report(folder);
+    check("report.json is a report", report.as_ref().map(|_| ()).map_err(Clone::clone));
+    let policy = read_policy(folder);
+    check("policy.toml is a policy", policy.as_ref().map(|_| ()).map_err(Clone::clone));
+    let (Ok(report), Ok(policy)) = (report, policy) else { return checks };
+
+    check("the release is private", report.not_private.clone().map_or(Ok(()), Err));
+    check("the policy is the one that the report names", same_policy(&report, &policy));
+    check("the budget is within the policy", within_policy(&report, &policy));
+    check("every mechanism has the price that the report states", prices(&report));
+    check("report.md says what report.json says", page(folder, &report));
+    check("every row is in the schema and obeys every rule", rows(folder, &report, &policy));
+    check("the model is one of this policy", model(folder, &policy));
+    const CHARGE: &str = "the ledger holds the charge";
+    match ledger {
+        Some(ledger) => check(CHARGE, charged(ledger, &report)),
+        None => {
+            let why = "no ledger was given; name it with `--ledger`".to_owned();
+            checks.push(Check { what: CHARGE, outcome: Outcome::Skipped { why } });
+        }
+    }
+    checks
+}
+
+fn files(folder: &Path) -> Result<(), String> {
+    let listed = read_text(folder, MANIFEST)?;
+    let found = manifest(folder).map_err(|error| error.to_string())?;
+    if listed == found {
+        return Ok(());
+    }
+    let differing: Vec<&str> = listed
+        .lines()
+        .filter(|line| !found.lines().any(|other| other == *line))
+        .chain(found.lines().filter(|line| !listed.lines().any(|other| other == *line)))
+        .filter_map(|line| line.split_once("  ").map(|(_, name)| name))
+        .collect();
+    Err(format!("changed, missing or added: {}", differing.join(", ")))
+}
+
+fn read_text(folder: &Path, name: &str) -> Result<String, String> {
+    fs::read_to_string(folder.join(name)).map_err(|error| format!("{name} cannot be read: {error}"))
+}
+
+fn read_report(folder: &Path) -> Result<Report, String> {
+    Report::parse(read_text(folder, "report.json")?.as_bytes()).map_err(|error| error.to_string())
+}
+
+fn read_policy(folder: &Path) -> Result<Policy, String> {
+    Policy::parse(&read_text(folder, "policy.toml")?)
+        .map_err(|findings| format!("{} findings in the policy", findings.len()))
+}
+
+fn same_policy(report: &Report, policy: &Policy) -> Result<(), String> {
+    let privacy = &policy.privacy;
+    let holds = report.policy.sha256 == policy.sha256()
+        && report.dataset == policy.dataset.name
+        && report.privacy.unit == privacy.unit
+        && report.privacy.adjacency == privacy.adjacency
+        && report.policy.epsilon_per_release == privacy.epsilon_per_release.value()
+        && report.policy.delta_per_release == privacy.delta_per_release.value();
+    if holds { Ok(()) } else { Err("the report states another hash, unit, adjacency or cap".to_owned()) }
+}
+
+fn within_policy(report: &Report, policy: &Policy) -> Result<(), String> {
+    let spent = report.privacy.epsilon_spent.ok_or("no epsilon was spent")?;
+    let privacy = &policy.privacy;
+    // Written so that a number that is not one fails.
+    let holds = spent <= report.privacy.epsilon_asked
+        && report.privacy.epsilon_asked <= privacy.epsilon_per_release.value()
+        && report.privacy.delta <= privacy.delta_per_release.value()
+        && report.ledger.as_ref().is_some_and(|ledger| {
+            ledger.after.epsilon_spent <= ledger.epsilon_for_life
+                && ledger.after.delta_spent <= ledger.delta_for_life
+                && ledger.after.epsilon_spent >= spent
+        });
+    let told = claim(&report.dataset, spent, report.privacy.delta, &report.privacy.unit, report.privacy.adjacency);
+    if !holds {
+        return Err("more was spent than asked for, allowed, or left".to_owned());
+    }
+    if told != report.claim {
+        return Err("the claim's sentence does not follow from the figures".to_owned());
+    }
+    Ok(())
+}
+
+fn prices(report: &Report) -> Result<(), String> {
+    let privacy = &report.privacy;
+    let price = |event: &DpEvent, delta: f64| {
+        Delta::new(delta)
+            .map_err(|error| error.to_string())
+            .and_then(|delta| {
+                accountant::epsilon(event, privacy.adjacency, delta).map_err(|error| error.to_string())
+            })
+    };
+    let covers = |stated: Option<f64>, price: f64| {
+        stated.is_some_and(|stated| stated >= price * (1.0 - RELATIVE_TOLERANCE))
+    };
+    for section in &report.mechanisms {
+        if section.mechanism.event() != section.event {
+            return Err("an event does not describe its mechanism".to_owned());
+        }
+        if !covers(section.epsilon_alone, price(&section.event, privacy.delta)?) {
+            return Err("a mechanism alone costs more than stated".to_owned());
+        }
+    }
+    let composed = DpEvent::Composed {
+        events: report.mechanisms.iter().map(|section| section.event.clone()).collect(),
+    };
+    if !covers(privacy.epsilon_spent, price(&composed, privacy.delta)?) {
+        return Err("the mechanisms together cost more than stated".to_owned());
+    }
+    for point in &privacy.profile {
+        if !covers(Some(point.epsilon), price(&composed, point.delta)?) {
+            return Err("the profile states less than the price at some delta".to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn page(folder: &Path, report: &Report) -> Result<(), String> {
+    if read_text(folder, "report.md")? == markdown(report) {
+        Ok(())
+    } else {
+        Err("the page differs from what report.json gives".to_owned())
+    }
+}
+
+fn rows(folder: &Path, report: &Report, policy: &Policy) -> Result<(), String> {
+    let format = [Format::Csv, Format::Parquet]
+        .into_iter()
+        .find(|format| folder.join(format!("synthetic.{}", format.extension())).is_file())
+        .ok_or("there is no synthetic table")?;
+    let path = folder.join(format!("synthetic.{}", format.extension()));
+    let options = ReadOptions { format: Some(format), delimiter: b',', ignored: Vec::new() };
+    let table = read_table(&path, &strict(&policy.schema)?, options).map_err(|error| error.to_string())?;
+    if table.rows() as u64 != report.synthesis.rows {
+        return Err("the table has another number of rows than the report states".to_owned());
+    }
+    let broken = policy.rules.check(&table.to_dataframe()).map_err(|error| error.to_string())?;
+    match broken.first() {
+        None => Ok(()),
+        Some(first) => Err(format!("{} rows break the rule `{}`", first.count, first.name)),
+    }
+}
+
+/// The schema under which nothing is clipped or made missing.
+fn strict(schema: &Schema) -> Result<Schema, String> {
+    let columns = schema
+        .columns()
+        .iter()
+        .map(|column| Column { out_of_domain: OutOfDomain::Stop, ..column.clone() })
+        .collect();
+    Schema::new(columns).map_err(|_| "the schema is not consistent".to_owned())
+}
+
+fn model(folder: &Path, policy: &Policy) -> Result<(), String> {
+    let model = Released::reopen_published(&folder.join(MODEL), |bytes| {
+        Generator::from_bytes(bytes).map_err(|error| std::io::Error::other(error.to_string()))
+    })
+    .map_err(|error| error.to_string())?;
+    match model_notes::policy(&model.1) {
+        Some(Ok(noted)) if noted.text == policy.text => Ok(()),
+        _ => Err("the model names another policy".to_owned()),
+    }
+}
+
+fn charged(ledger: &Path, report: &Report) -> Result<(), String> {
+    let summary: LedgerSummary = ledger::read(ledger).map_err(|error| error.to_string())?;
+    let section = report.ledger.as_ref().ok_or("the report names no charge")?;
+    let line = summary
+        .charges
+        .iter()
+        .find(|line| line.id.to_string() == section.charge)
+        .ok_or("the ledger does not hold the charge of this release")?;
+    if line.refunded_at.is_some() {
+        return Err("the charge was handed back".to_owned());
+    }
+    let mechanisms: Vec<_> = report.mechanisms.iter().map(|section| section.mechanism.clone()).collect();
+    let holds = line.mechanisms == mechanisms
+        && Some(line.epsilon_spent) >= report.privacy.epsilon_spent
+        && line.delta_asked.value() == report.privacy.delta
+        && line.policy_sha256.to_string() == report.policy.sha256
+        && summary.dataset == report.dataset;
+    if holds { Ok(()) } else { Err("the ledger's charge differs from the report".to_owned()) }
+}

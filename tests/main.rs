@@ -1,0 +1,14 @@
+//! Everything that crosses crates: the program as a user runs it, what it leaves behind when it
+//! fails, and what the workspace promises about itself.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bad_input;
+mod canary;
+mod crash;
+#[path = "../fuzz/src/lib.rs"]
+mod fuzz_targets;
+mod program;
+mod release;
+mod replay;
+mod workspace;
