@@ -22,7 +22,7 @@ fn tables_that_cannot_be_read() {
     refused("a,b\n1,2\n", 2, "column");
     refused("age,city,income\n18,north,1\n", 2, "since");
     refused("age,city,income,since,secret\n18,north,1,2024-01-01,x\n", 2, "secret");
-    refused("age,age,income,since\n18,18,1,2024-01-01\n", 2, "age");
+    refused("age,age,income,since\n18,18,1,2024-01-01\n", 2, "the same name");
     refused("age,city,income,since\n18,north,1\n", 2, "record");
     refused(b"age,city,income,since\n18,n\xff\xferth,1,2024-01-01\n", 2, "UTF-8");
 }

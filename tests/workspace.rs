@@ -9,7 +9,7 @@ use crate::program::workspace;
 const ALLOWED: [(&str, &[&str]); 5] = [
     ("dpsynth-privacy", &["dashu-int", "gemm", "getrandom", "rand_chacha", "serde", "serde_json", "sha2", "thiserror", "zeroize"]),
     ("dpsynth-table", &["chrono", "polars", "serde", "thiserror"]),
-    ("dpsynth-constraints", &["chrono", "dpsynth-table", "polars", "serde", "thiserror"]),
+    ("dpsynth-constraints", &["chrono", "dpsynth-table", "polars", "polars-lazy", "serde", "sqlparser", "thiserror"]),
     ("dpsynth-train", &["candle-core", "candle-nn", "dpsynth-privacy", "dpsynth-table", "safetensors", "serde", "serde_json", "thiserror"]),
     ("dpsynth", &["annotate-snippets", "chrono", "clap", "dpsynth-constraints", "dpsynth-privacy", "dpsynth-table", "dpsynth-train", "getrandom", "indicatif", "schemars", "serde", "serde_json", "sha2", "thiserror", "toml"]),
 ];

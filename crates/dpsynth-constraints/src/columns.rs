@@ -1,4 +1,5 @@
-//! The schema as the rules see it: columns by name, their polars types, and what their cells can be.
+//! The schema as the rules see it: columns by name, their polars types, and what their cells can
+//! be.
 
 use std::collections::HashMap;
 
@@ -33,7 +34,8 @@ impl Columns {
 
     /// Returns the column of that name, or the finding that there is none.
     pub(crate) fn named(&self, name: &str) -> Result<&Column, RuleProblem> {
-        // polars reads these two forms as "every column" and as a regular expression over the names.
+        // polars reads these two forms as "every column" and as a regular expression over the
+        // names.
         if name == "*" || (name.starts_with('^') && name.ends_with('$')) {
             return Err(RuleProblem::NotAvailable {
                 construct: format!("a column named `{name}`"),
@@ -108,7 +110,8 @@ pub(crate) enum Cell {
 }
 
 impl Cell {
-    /// Reads the text of a cell as the column's own files write it; `None` where the column cannot hold it.
+    /// Reads the text of a cell as the column's own files write it; `None` where the column cannot
+    /// hold it.
     pub(crate) fn parse(column: &Column, text: &str) -> Option<Self> {
         let cell = match &column.domain {
             Domain::Categorical { .. } => Self::Text(text.to_owned()),

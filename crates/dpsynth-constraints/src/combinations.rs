@@ -67,8 +67,8 @@ impl Combinations {
             .collect())
     }
 
-    /// Replaces each broken row's cells by an allowed combination that agrees in as many leading columns as
-    /// possible. A row whose first cell is in no combination stays as it is.
+    /// Replaces each broken row's cells by an allowed combination that agrees in as many leading
+    /// columns as possible. A row whose first cell is in no combination stays as it is.
     pub(crate) fn repair(
         &self,
         table: &mut DataFrame,

@@ -122,7 +122,8 @@ impl Formula {
             .zip(missing.iter())
             .map(|(inside, missing)| match inside {
                 Some(inside) => !inside,
-                // Either the formula gave nothing, which the column may allow, or its result has no place in the type.
+                // Either the formula gave nothing, which the column may allow, or its result has no
+                // place in the type.
                 None => missing != Some(true) || !may_miss(&self.column),
             })
             .collect();
@@ -153,7 +154,8 @@ impl Formula {
     }
 }
 
-/// Returns the numbers in 64 bits, rounded to whole ones, halves to even; `None` where they have no place there.
+/// Returns the numbers in 64 bits, rounded to whole ones, halves to even; `None` where they have no
+/// place there.
 fn whole(raw: &Column) -> PolarsResult<Vec<Option<i64>>> {
     if !raw.dtype().is_float() {
         return Ok(raw.cast(&DataType::Int64)?.i64()?.iter().collect());

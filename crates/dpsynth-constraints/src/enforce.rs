@@ -12,18 +12,18 @@ use crate::spec::Enforcement;
 impl Rules {
     /// Draws rows until exactly `rows` of them obey every rule.
     ///
-    /// `draw(n)` returns `n` fresh rows with every modelled column in its polars type (String, Int64,
-    /// Float64 or Date); other columns are ignored. `uniform` returns numbers in [0, 1) and is asked only
-    /// where a repair has a choice. The result depends on nothing else.
+    /// `draw(n)` returns `n` fresh rows with every modelled column in its polars type (String,
+    /// Int64, Float64 or Date); other columns are ignored. `uniform` returns numbers in [0, 1) and
+    /// is asked only where a repair has a choice. The result depends on nothing else.
     ///
-    /// Each round computes the derived columns, repairs in the order of the policy, and then checks *every*
-    /// rule on the repaired rows, so that no repair leaves another rule broken. Rows that break a rule are
-    /// thrown away and drawn again.
+    /// Each round computes the derived columns, repairs in the order of the policy, and then checks
+    /// *every* rule on the repaired rows, so that no repair leaves another rule broken. Rows that
+    /// break a rule are thrown away and drawn again.
     ///
     /// # Guarantee
     ///
-    /// Returns exactly `rows` rows, in the order drawn, each of which obeys every rule, or an error. A drawn
-    /// row that already obeys is delivered unchanged.
+    /// Returns exactly `rows` rows, in the order drawn, each of which obeys every rule, or an
+    /// error. A drawn row that already obeys is delivered unchanged.
     ///
     /// # Errors
     ///
@@ -127,17 +127,15 @@ impl Rules {
     fn judge(&self, table: DataFrame) -> Result<(DataFrame, Vec<Vec<bool>>), RuleError> {
         let (table, outside) = self.construct(table)?;
         let mut broken = self.broken(&table)?;
-        for (rule, outside) in outside {
-            broken[rule] = outside;
+        for Outside { rule, rows } in outside {
+            broken[rule] = rows;
         }
         Ok((table, broken))
     }
 
-    /// Computes the derived columns, and for each of their rules the rows whose value its column cannot hold.
-    fn construct(
-        &self,
-        mut table: DataFrame,
-    ) -> Result<(DataFrame, Vec<(usize, Vec<bool>)>), RuleError> {
+    /// Computes the derived columns, and for each of their rules the rows whose value its column
+    /// cannot hold.
+    fn construct(&self, mut table: DataFrame) -> Result<(DataFrame, Vec<Outside>), RuleError> {
         let mut outside = Vec::with_capacity(self.derivations.len());
         for &rule in &self.derivations {
             let Test::Formula(formula) = &self.rules[rule].test else {
@@ -149,7 +147,10 @@ impl Rules {
             table
                 .with_column(computed.column)
                 .map_err(|_| wrong_shape())?;
-            outside.push((rule, computed.outside));
+            outside.push(Outside {
+                rule,
+                rows: computed.outside,
+            });
         }
         let order: Vec<&str> = self
             .columns
@@ -160,8 +161,8 @@ impl Rules {
         Ok((table, outside))
     }
 
-    /// Ends the run if a rule that is to refuse is broken by a row as drawn. A row that no derived column
-    /// can hold is not a row of the table yet, and so refuses nothing.
+    /// Ends the run if a rule that is to refuse is broken by a row as drawn. A row that no derived
+    /// column can hold is not a row of the table yet, and so refuses nothing.
     fn refuse(&self, broken: &[Vec<bool>], tally: &Tally) -> Result<(), RuleError> {
         for (index, rule) in self.rules.iter().enumerate() {
             if rule.enforcement != Enforcement::Refuse {
@@ -201,6 +202,12 @@ impl Rules {
         }
         draw.select(names).map_err(|_| wrong_shape())
     }
+}
+
+/// The rows whose computed value its column cannot hold.
+struct Outside {
+    rule: usize,
+    rows: Vec<bool>,
 }
 
 /// What happened so far.

@@ -9,10 +9,10 @@ use crate::spec::Enforcement;
 
 /// A problem with a rule, and the place it stands at.
 #[derive(Clone, Debug, Error, PartialEq)]
-#[error("{}{problem}", .place.as_ref().map(|place| format!("rule `{}`: ", place.name)).unwrap_or_default())]
+#[error("{}{problem}", Blamed(.place.as_deref()))]
 pub struct RuleError {
     /// Where the problem is; `None` when the table, and no rule, is at fault.
-    pub place: Option<RulePlace>,
+    pub place: Option<Box<RulePlace>>,
     /// What is wrong.
     #[source]
     pub problem: RuleProblem,
@@ -108,20 +108,26 @@ pub enum RuleProblem {
     Bounds,
     /// A combination has a cell that its column cannot hold.
     #[error(
-        "the combination has a cell that is not in the domain of column `{column}`; correct the cell, or widen the column's domain"
+        "the combination has a cell that is not in the domain of column `{column}`; correct the \
+         cell, or widen the column's domain"
     )]
     CombinationCell {
         /// The column that cannot hold the cell.
         column: String,
     },
-    /// Fixed combinations name fewer than two columns, one twice, none allowed, or an entry of the wrong length.
+    /// Fixed combinations name fewer than two columns, one twice, none allowed, or an entry of the
+    /// wrong length.
     #[error(
-        "the combinations do not fit their columns; name at least two different columns and give every allowed combination one cell for each of them"
+        "the combinations do not fit their columns; name at least two different columns and give \
+         every allowed combination one cell for each of them"
     )]
     CombinationShape,
     /// Nothing within the declared domains and the other simple rules can obey.
-    #[error("no value of column `{column}` can obey this rule{}; change a bound of the rule or of the column",
-        .other.as_ref().map(|name| format!(" and rule `{name}` together")).unwrap_or_default())]
+    #[error(
+        "no value of column `{column}` can obey this rule{}; change a bound of the rule or of the \
+         column",
+        .other.as_ref().map(|name| format!(" and rule `{name}` together")).unwrap_or_default()
+    )]
     Contradiction {
         /// The column that is left without a value.
         column: String,
@@ -130,7 +136,8 @@ pub enum RuleProblem {
     },
     /// A function looks at other rows.
     #[error(
-        "`{function}` looks at more than one row, and a rule speaks of one row; compare the columns of the row itself"
+        "`{function}` looks at more than one row, and a rule speaks of one row; compare the \
+         columns of the row itself"
     )]
     CouplesRows {
         /// The function, as written.
@@ -138,7 +145,8 @@ pub enum RuleProblem {
     },
     /// Derived columns need each other.
     #[error(
-        "column `{column}` is computed, directly or through other formulas, from itself; let one formula of the circle use modelled columns only"
+        "column `{column}` is computed, directly or through other formulas, from itself; let one \
+         formula of the circle use modelled columns only"
     )]
     DerivedCycle {
         /// A column of the circle.
@@ -167,12 +175,14 @@ pub enum RuleProblem {
     },
     /// The expression cannot be computed for some row.
     #[error(
-        "the expression cannot be computed for some synthetic row; write `TRY_CAST` where a conversion can fail, and `NULLIF` where a divisor can be zero"
+        "the expression cannot be computed for some synthetic row; write `TRY_CAST` where a \
+         conversion can fail, and `NULLIF` where a divisor can be zero"
     )]
     Evaluation,
     /// The literal is not what its column can hold.
     #[error(
-        "column `{column}` can never be {literal}; correct the literal, or add it to the column's domain"
+        "column `{column}` can never be {literal}; correct the literal, or add it to the column's \
+         domain"
     )]
     LiteralOutsideDomain {
         /// The column.
@@ -185,12 +195,14 @@ pub enum RuleProblem {
     NoName,
     /// The expression names no column.
     #[error(
-        "the expression names no column, so it says nothing about a row; name a column, in double quotes where its name is not a plain word"
+        "the expression names no column, so it says nothing about a row; name a column, in double \
+         quotes where its name is not a plain word"
     )]
     NoColumn,
     /// The construct is not part of the rule language.
     #[error(
-        "{construct} cannot be used in a rule; see the rule language in `docs/policy.md` for what can"
+        "{construct} cannot be used in a rule; see the rule language in `docs/policy.md` for what \
+         can"
     )]
     NotAvailable {
         /// The construct.
@@ -204,7 +216,8 @@ pub enum RuleProblem {
     },
     /// A violation was found where none may be.
     #[error(
-        "{} of the synthetic rows break it, and its enforcement is `refuse`; use `redraw` or correct the rule", Share(*.share)
+        "{} of the synthetic rows break it, and its enforcement is `refuse`; use `redraw` or \
+         correct the rule", Share(*.share)
     )]
     Refused {
         /// Share of the drawn rows that break the rule, from 0 to 1.
@@ -217,7 +230,8 @@ pub enum RuleProblem {
     WrongShape,
     /// The text is not an SQL expression.
     #[error(
-        "this is not an SQL expression ({detail}); write one expression such as `age >= 16`, text in single quotes"
+        "this is not an SQL expression ({detail}); write one expression such as `age >= 16`, text \
+         in single quotes"
     )]
     Syntax {
         /// What the parser says.
@@ -225,7 +239,8 @@ pub enum RuleProblem {
     },
     /// The drawn or given table does not fit the schema.
     #[error(
-        "the table does not hold column `{column}` in the type that the schema gives it; use a table of the same schema"
+        "the table does not hold column `{column}` in the type that the schema gives it; use a \
+         table of the same schema"
     )]
     TableMismatch {
         /// The column.
@@ -242,7 +257,8 @@ pub enum RuleProblem {
     },
     /// The types of the expression do not fit together.
     #[error(
-        "the expression does not fit the columns' types ({detail}); compare like with like, or convert with `CAST`"
+        "the expression does not fit the columns' types ({detail}); compare like with like, or \
+         convert with `CAST`"
     )]
     Types {
         /// What polars says.
@@ -250,7 +266,7 @@ pub enum RuleProblem {
     },
     /// The column is not in the schema.
     #[error("there is no column `{column}`; {}", .nearest.as_ref().map_or_else(
-        || "name a column of the policy, put unusual names in double quotes and text in single quotes".to_owned(),
+        || "name a column of the policy, odd names in double quotes and text in single".to_owned(),
         |nearest| format!("did you mean `{nearest}`?")))]
     UnknownColumn {
         /// The name that is not known.
@@ -260,7 +276,9 @@ pub enum RuleProblem {
     },
     /// Too few rows obey.
     #[error(
-        "too few synthetic rows obey the rules, and this one rejected the most ({} of the rows drawn); loosen it, use `repair` where it can, or tighten the columns' domains", Share(*.share)
+        "too few synthetic rows obey the rules, and this one rejected the most ({} of the rows \
+         drawn); loosen it, use `repair` where it can, or tighten the columns' domains",
+        Share(*.share)
     )]
     Unsatisfied {
         /// Share of the drawn rows that this rule rejected, from 0 to 1.
@@ -315,6 +333,18 @@ impl RuleProblem {
             Self::Evaluation => "DPS2032",
             Self::TableMismatch { .. } => "DPS2033",
             Self::WrongShape => "DPS2034",
+        }
+    }
+}
+
+/// Prints the rule that an error is about, where there is one.
+struct Blamed<'a>(Option<&'a RulePlace>);
+
+impl fmt::Display for Blamed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => Ok(()),
+            Some(place) => write!(f, "rule `{}`: ", place.name),
         }
     }
 }

@@ -30,8 +30,9 @@ impl Extent {
         Some(Self { low, high })
     }
 
-    /// Returns the part of a number column's declared extent within bounds, and whether that is all of it.
-    /// The ends are values that the column can hold. `None` for a column that is not a number.
+    /// Returns the part of a number column's declared extent within bounds, and whether that is all
+    /// of it. The ends are values that the column can hold. `None` for a column that is not a
+    /// number.
     pub(crate) fn within(
         column: &Column,
         min: Option<f64>,

@@ -1,25 +1,27 @@
-//! Says what a sensible row is, and makes a *public* (synthetic) table so: exactly as many rows as were asked
-//! for, every one of them obeying every rule, or an error that says which rule stood in the way.
+//! Says what a sensible row is, and makes a *public* (synthetic) table so: exactly as many rows as
+//! were asked for, every one of them obeying every rule, or an error that says which rule stood in
+//! the way.
 //!
-//! This crate knows tables and rules and nothing of privacy: it cannot name the type that holds private
-//! records, so enforcing rules is post-processing by construction and costs no budget. It reads no file,
-//! learns nothing from data (bounds, categories and allowed combinations are all stated in the policy), and
-//! draws no randomness of its own.
+//! This crate knows tables and rules and nothing of privacy: it cannot name the type that holds
+//! private records, so enforcing rules is post-processing by construction and costs no budget. It
+//! reads no file, learns nothing from data (bounds, categories and allowed combinations are all
+//! stated in the policy), and draws no randomness of its own.
 //!
 //! ```text
 //!  RuleSpec ──┐                            draw(n) ──▶ rows as drawn
 //!             ├─▶ Rules::compile ─▶ Rules      │
 //!  Schema  ───┘   (all findings        │       ▼
-//!                  at once)            │   construct ─▶ repair ─▶ check ─┬─▶ keep ─▶ exactly `rows` rows
+//!                  at once)            │   construct ─▶ repair ─▶ check ─┬─▶ exactly `rows` rows
 //!                                      │       ▲                         │
 //!                                      └───────┴──── redraw, bounded ◀───┘
 //! ```
 //!
 //! # When a row obeys
 //!
-//! As in an SQL `CHECK`, a row *breaks* a rule when the rule is false for it; a rule that is true or unknown
-//! is obeyed. A missing value makes a comparison unknown, so a rule is silent about rows whose values it
-//! needs are missing. A rule that must speak of missing values says so: `diagnosis IS NOT NULL`.
+//! As in an SQL `CHECK`, a row *breaks* a rule when the rule is false for it; a rule that is true
+//! or unknown is obeyed. A missing value makes a comparison unknown, so a rule is silent about rows
+//! whose values it needs are missing. A rule that must speak of missing values says so: `diagnosis
+//! IS NOT NULL`.
 //!
 //! # Example
 //!
@@ -48,7 +50,9 @@
 //!     let ages: Vec<i64> = (0..rows).map(|_| { next = (next + 7) % 121; next }).collect();
 //!     df!("age" => ages).expect("one column")
 //! };
-//! let (table, outcomes) = rules.enforce(50, &mut draw, &mut || 0.5, Limits::default()).expect("it can be obeyed");
+//! let (table, outcomes) = rules
+//!     .enforce(50, &mut draw, &mut || 0.5, Limits::default())
+//!     .expect("enough rows obey");
 //! assert_eq!(table.height(), 50);
 //! assert!(outcomes[0].redrawn > 0);
 //! assert!(rules.check(&table).expect("the table fits the schema").is_empty());

@@ -17,8 +17,8 @@ pub struct Violation {
     pub count: usize,
 }
 
-/// What became of the rows that were drawn, in the eyes of one rule. All counts are of synthetic rows, over
-/// every row that was drawn, the surplus of the last round included.
+/// What became of the rows that were drawn, in the eyes of one rule. All counts are of synthetic
+/// rows, over every row that was drawn, the surplus of the last round included.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct RuleOutcome {
     /// Name of the rule.
@@ -31,7 +31,8 @@ pub struct RuleOutcome {
     pub violated: u64,
     /// Rows that this rule's own repair changed.
     pub repaired: u64,
-    /// Rows thrown away that broke this rule after every repair. A row that breaks two rules counts for both.
+    /// Rows thrown away that broke this rule after every repair. A row that breaks two rules counts
+    /// for both.
     pub redrawn: u64,
 }
 
@@ -40,8 +41,8 @@ pub struct RuleOutcome {
 pub struct Limits {
     /// Most times that rows are drawn.
     pub max_rounds: NonZeroU32,
-    /// Most rows drawn in all, as a multiple of the rows asked for (of [`Limits::SMALL_TABLE`] where fewer
-    /// are asked for, so that a handful of rows is not given up on at once).
+    /// Most rows drawn in all, as a multiple of the rows asked for (of [`Limits::SMALL_TABLE`]
+    /// where fewer are asked for, so that a handful of rows is not given up on at once).
     pub max_draw_factor: NonZeroU32,
 }
 

@@ -43,7 +43,8 @@ pub(crate) enum Test {
 }
 
 impl Rules {
-    /// Returns the names of the columns that are computed, and so are not modelled, in the schema's order.
+    /// Returns the names of the columns that are computed, and so are not modelled, in the schema's
+    /// order.
     pub fn derived_columns(&self) -> Vec<String> {
         let derived: Vec<&str> = self
             .formulas()
@@ -56,7 +57,8 @@ impl Rules {
             .collect()
     }
 
-    /// Returns the rules that a whole table breaks, with the number of rows that break each; none if it obeys.
+    /// Returns the rules that a whole table breaks, with the number of rows that break each; none
+    /// if it obeys.
     ///
     /// # Errors
     ///
@@ -91,29 +93,20 @@ impl Rules {
         let mut plans = Vec::new();
         for (index, rule) in self.rules.iter().enumerate() {
             if let Test::Condition(condition) = &rule.test {
-                plans.push((index, condition.clone().alias(index.to_string())));
+                plans.push((index, condition.clone()));
             }
         }
         let mut broken = vec![vec![false; table.height()]; self.rules.len()];
         // One pass over the table for all conditions; one by one only to find the one that fails.
-        let together = table.clone().lazy().select(
-            plans
-                .iter()
-                .map(|(_, plan)| plan.clone())
-                .collect::<Vec<_>>(),
-        );
-        let together = if plans.is_empty() {
-            None
-        } else {
-            together.collect().ok()
-        };
+        let all: Vec<Expr> = plans.iter().map(|(_, plan)| plan.clone()).collect();
+        let mut together = evaluate_all(table, &all).ok().map(Vec::into_iter);
         for (index, plan) in plans {
-            let mask = match &together {
-                Some(masks) => masks.column(&index.to_string()).cloned(),
+            let mask = match together.as_mut().and_then(Iterator::next) {
+                Some(mask) => Ok(mask),
                 None => evaluate(table, &plan),
             };
             broken[index] = mask
-                .and_then(|mask| falsehoods(&mask, table.height()))
+                .and_then(|mask| falsehoods(&mask))
                 .map_err(|_| self.unevaluable(index))?;
         }
         for (index, rule) in self.rules.iter().enumerate() {
@@ -131,7 +124,7 @@ impl Rules {
         match &self.rules[rule].test {
             Test::Combinations(combinations) => combinations.broken(table),
             Test::Condition(condition) => {
-                evaluate(table, condition).and_then(|mask| falsehoods(&mask, table.height()))
+                evaluate(table, condition).and_then(|mask| falsehoods(&mask))
             }
             Test::Formula(_) => Ok(vec![false; table.height()]),
         }
@@ -161,7 +154,7 @@ impl Rules {
             span: None,
         };
         RuleError {
-            place: Some(place),
+            place: Some(Box::new(place)),
             problem,
         }
     }
@@ -186,26 +179,40 @@ pub(crate) fn fits(
 
 /// Evaluates an expression to one value for each row.
 pub(crate) fn evaluate(table: &DataFrame, plan: &Expr) -> PolarsResult<Column> {
-    let values = table
-        .clone()
-        .lazy()
-        .select([plan.clone().alias("value")])
-        .collect()?;
-    let value = &values.columns()[0];
-    match value.len() {
-        rows if rows == table.height() => Ok(value.clone()),
+    let mut columns = evaluate_all(table, std::slice::from_ref(plan))?;
+    Ok(columns.swap_remove(0))
+}
+
+/// Evaluates expressions to one value each for each row.
+fn evaluate_all(table: &DataFrame, plans: &[Expr]) -> PolarsResult<Vec<Column>> {
+    let rows = table.height();
+    // Polars divides many values by a number in another way than one, and the last digit can differ.
+    // A row must be judged as it is among others, so that a single one is given company.
+    let table = if rows == 1 {
+        table.vstack(table)?
+    } else {
+        table.clone()
+    };
+    let named = plans
+        .iter()
+        .enumerate()
+        .map(|(index, plan)| plan.clone().alias(index.to_string()));
+    let values = table.lazy().select(named.collect::<Vec<_>>()).collect()?;
+    let each = values.columns().iter().map(|value| match value.len() {
+        held if held >= rows && held > 1 => Ok(value.slice(0, rows)),
         // Polars may find that an expression has one value for every row.
-        1 => Ok(value.new_from_index(0, table.height())),
+        1 => Ok(value.new_from_index(0, rows)),
+        0 if rows == 0 => Ok(value.clone()),
         _ => Err(polars_err!(ShapeMismatch: "an expression has one value for each row")),
-    }
+    });
+    each.collect()
 }
 
 /// Returns the rows for which a condition is false, and not merely unknown.
-fn falsehoods(mask: &Column, rows: usize) -> PolarsResult<Vec<bool>> {
-    let mask = mask.bool()?;
-    match mask.len() {
-        length if length == rows => Ok(mask.iter().map(|truth| truth == Some(false)).collect()),
-        1 => Ok(vec![mask.get(0) == Some(false); rows]),
-        _ => Err(polars_err!(ShapeMismatch: "a condition has one value for each row")),
-    }
+fn falsehoods(mask: &Column) -> PolarsResult<Vec<bool>> {
+    Ok(mask
+        .bool()?
+        .iter()
+        .map(|truth| truth == Some(false))
+        .collect())
 }

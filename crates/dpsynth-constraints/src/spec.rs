@@ -27,25 +27,25 @@ pub enum RuleKind {
         then: String,
     },
     /// The column is what the formula says. Always by construction: the column is not modelled but
-    /// computed, in the column's type (whole numbers and declared decimals by rounding half to even). A row
-    /// whose result lies outside the column's domain is redrawn.
+    /// computed, in the column's type (whole numbers and declared decimals by rounding half to
+    /// even). A row whose result lies outside the column's domain is redrawn.
     Derived {
         /// The column that is computed.
         column: String,
         /// SQL expression over other columns.
         formula: String,
     },
-    /// The columns together take one of the allowed combinations. Repair (an allowed combination that
-    /// agrees with the row in as many leading columns as possible, and at least in the first, is drawn),
-    /// redraw or refuse. A row with a missing value in one of the columns obeys.
+    /// The columns together take one of the allowed combinations. Repair (an allowed combination
+    /// that agrees with the row in as many leading columns as possible, and at least in the first,
+    /// is drawn), redraw or refuse. A row with a missing value in one of the columns obeys.
     FixedCombinations {
         /// At least two columns.
         columns: Vec<String>,
         /// One entry for each combination, its cells written as in the table.
         allowed: Vec<Vec<String>>,
     },
-    /// One column is at most (or less than) another. By construction where the domains already imply it,
-    /// else redraw, repair (the two values are swapped) or refuse.
+    /// One column is at most (or less than) another. By construction where the domains already
+    /// imply it, else redraw, repair (the two values are swapped) or refuse.
     Inequality {
         /// The column with the smaller value.
         low: String,
@@ -59,8 +59,8 @@ pub enum RuleKind {
         /// An integer or float column.
         column: String,
     },
-    /// The number lies within bounds, both included. By construction where the domain already implies it,
-    /// else repair (the value is moved to the nearer bound), redraw or refuse.
+    /// The number lies within bounds, both included. By construction where the domain already
+    /// implies it, else repair (the value is moved to the nearer bound), redraw or refuse.
     Range {
         /// An integer or float column.
         column: String,

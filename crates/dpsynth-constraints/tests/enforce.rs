@@ -224,8 +224,8 @@ fn combinations_repair_agrees_in_the_leading_columns() {
             Limits::default(),
         )
         .expect("redraws obey");
-    // Kept; third column drawn from two; second and third drawn from three; silent about the missing grade;
-    // no combination begins with the last row's first cell.
+    // Kept; third column drawn from two; second and third drawn from three; silent about the
+    // missing grade; no combination begins with the last row's first cell.
     assert_eq!(
         numbers(&table, "grade"),
         [Some(9), Some(2), Some(9), None, Some(9)]

@@ -3,8 +3,10 @@
 mod support;
 
 use dpsynth_constraints::{Enforcement, Limits, RuleSpec, Rules, Strictness};
+use dpsynth_table::{Column, Domain};
+use polars::prelude::DataFrame;
 use proptest::prelude::*;
-use proptest::sample::{select, subsequence};
+use proptest::sample::subsequence;
 
 use support::{
     Draw, combinations, conditional, derived, enforce, enforced, inequality, range, rule, schema,
@@ -57,11 +59,15 @@ fn rules() -> impl Strategy<Value = Rules> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(16) })]
 
     /// Exactly the rows asked for, in domain types and order, and all obey.
     #[test]
-    fn delivered_rows_are_counted_and_obey(rules in rules(), rows in 0_usize..300, seed in any::<u64>()) {
+    fn delivered_rows_are_counted_and_obey(
+        rules in rules(),
+        rows in 0_usize..300,
+        seed in any::<u64>(),
+    ) {
         let (table, outcomes) = enforce(&rules, rows, seed).expect("any selection can be obeyed");
         prop_assert_eq!(table.height(), rows);
         prop_assert!(rules.check(&table).expect("it fits").is_empty());
@@ -73,14 +79,21 @@ proptest! {
 
     /// A table that obeys comes back as it is, without a draw too many and without a choice.
     #[test]
-    fn an_obeying_table_is_left_alone(rules in rules(), rows in 1_usize..200, seed in any::<u64>()) {
+    fn an_obeying_table_is_left_alone(
+        rules in rules(),
+        rows in 1_usize..200,
+        seed in any::<u64>(),
+    ) {
         let (table, _) = enforce(&rules, rows, seed).expect("any selection can be obeyed");
         let mut again = |wanted: usize| { assert_eq!(wanted, rows); table.clone() };
         let mut choice = || panic!("nothing is left to choose");
-        let (same, outcomes) = rules.enforce(rows, &mut again, &mut choice, Limits::default()).expect("it obeys");
+        let (same, outcomes) = rules
+            .enforce(rows, &mut again, &mut choice, Limits::default())
+            .expect("it obeys");
         prop_assert!(same.equals_missing(&table));
         for outcome in outcomes {
-            prop_assert_eq!((outcome.drawn, outcome.violated, outcome.repaired, outcome.redrawn), (rows as u64, 0, 0, 0));
+            prop_assert_eq!(outcome.drawn, rows as u64);
+            prop_assert_eq!((outcome.violated, outcome.repaired, outcome.redrawn), (0, 0, 0));
         }
     }
 
@@ -89,34 +102,45 @@ proptest! {
     fn repaired_rows_stay_in_their_domains(rules in rules(), seed in any::<u64>()) {
         let (table, _) = enforce(&rules, 100, seed).expect("any selection can be obeyed");
         for column in schema().columns() {
-            let bounds = format!("\"{}\"", column.name);
-            let inside = match &column.domain {
-                dpsynth_table::Domain::Integer { min, max, .. } => format!("{bounds} BETWEEN {min} AND {max}"),
-                dpsynth_table::Domain::Float { min, max, decimals, .. } => {
-                    format!("{bounds} BETWEEN {min:.3} AND {max:.3} AND ROUND({bounds}, {}) = {bounds}", decimals.unwrap_or(9))
-                }
-                dpsynth_table::Domain::Date { min, max, .. } => format!("{bounds} BETWEEN '{min}' AND '{max}'"),
-                dpsynth_table::Domain::Categorical { categories } => format!("{bounds} IN ('{}')", categories.join("', '")),
-            };
-            let domain = Rules::compile(vec![rule(&column.name, sql(&inside))], &schema()).expect("it fits");
-            prop_assert!(domain.check(&table).expect("it fits").is_empty(), "{}", inside);
+            let inside = inside(column);
+            let domain = Rules::compile(vec![rule(&column.name, sql(&inside))], &schema());
+            let broken = domain.expect("it fits").check(&table).expect("it fits");
+            prop_assert!(broken.is_empty(), "{}", inside);
         }
     }
 
     /// The judgement on a row does not depend on the rows beside it.
     #[test]
-    fn rows_are_judged_alone(rules in rules(), seed in any::<u64>(), pick in select((0_i64..20).collect::<Vec<_>>())) {
+    fn rows_are_judged_alone(rules in rules(), seed in any::<u64>()) {
         let table = whole(Draw::new(seed).frame(20));
-        let together: usize = rules.check(&table).expect("it fits").iter().map(|violation| violation.count).sum();
-        let alone = |row: i64| -> usize {
-            rules.check(&table.slice(row, 1)).expect("it fits").iter().map(|violation| violation.count).sum()
+        let count = |table: &DataFrame| -> usize {
+            let broken = rules.check(table).expect("it fits");
+            broken.iter().map(|violation| violation.count).sum()
         };
-        prop_assert!(alone(pick) <= together);
-        prop_assert_eq!((0..20).map(alone).sum::<usize>(), together);
+        let alone: usize = (0..20).map(|row| count(&table.slice(row, 1))).sum();
+        prop_assert_eq!(alone, count(&table));
     }
 }
 
-/// A table as large as a census extract, with ten rules of every kind, takes a moment and not a coffee.
+/// Says in SQL what the column can hold.
+fn inside(column: &Column) -> String {
+    let name = format!("\"{}\"", column.name);
+    match &column.domain {
+        Domain::Categorical { categories } => format!("{name} IN ('{}')", categories.join("', '")),
+        Domain::Date { min, max, .. } => format!("{name} BETWEEN '{min}' AND '{max}'"),
+        Domain::Float {
+            min, max, decimals, ..
+        } => {
+            let decimals = decimals.unwrap_or(9);
+            let rounded = format!("ROUND({name}, {decimals}) = {name}");
+            format!("{name} BETWEEN {min:.3} AND {max:.3} AND {rounded}")
+        }
+        Domain::Integer { min, max, .. } => format!("{name} BETWEEN {min} AND {max}"),
+    }
+}
+
+/// A table as large as a census extract, with ten rules of every kind, takes a moment and not a
+/// coffee.
 #[test]
 fn a_hundred_thousand_rows_with_ten_rules_are_quick() {
     let rules = Rules::compile(pool().into_iter().take(10).collect(), &schema()).expect("they fit");

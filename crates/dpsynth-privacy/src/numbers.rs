@@ -278,7 +278,7 @@ mod tests {
             Ok(NoiseMultiplier::SMALLEST)
         );
         assert_eq!(
-            NoiseMultiplier::new(1_048_576.0),
+            NoiseMultiplier::new(262_144.0),
             Ok(NoiseMultiplier::LARGEST)
         );
         assert!(ClipNorm::new(1e9).is_ok());

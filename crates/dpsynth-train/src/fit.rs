@@ -2,6 +2,7 @@
 
 use dpsynth_privacy::{Authorized, DpSgd, Private, PublicRng, Records, Released};
 
+use crate::calibrate::calibrate_columns;
 use crate::error::TrainError;
 use crate::generator::Generator;
 use crate::initial::{StartingCounts, initial_weights};
@@ -86,8 +87,13 @@ pub fn fit(
         taken += 1;
         on_step(StepProgress { taken, steps });
     }
-    training.try_map(|training| {
-        let weights = training.averaged_weights()?;
+    training.zip(starting.clone()).try_map(|(training, counts)| {
+        let mut weights = training.averaged_weights()?;
+        let mut rng = PublicRng::from_seed(plan.seed).stream(CALIBRATION);
+        calibrate_columns(&plan.shape, &mut weights, &counts, &mut rng)?;
         Generator::from_weights(plan.shape.clone(), &weights)
     })
 }
+
+/// Stream of the public seed from which the latents of the calibration are drawn.
+const CALIBRATION: u64 = 16;

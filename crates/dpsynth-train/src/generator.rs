@@ -135,7 +135,7 @@ impl Generator {
 
     /// Runs latents through the decoder, but for the biases of the last layer: adding those by
     /// candle's broadcast would take longer than the product.
-    fn logits_without_bias(&self, latents: Vec<f32>, rows: usize) -> candle_core::Result<Vec<f32>> {
+    pub(crate) fn logits_without_bias(&self, latents: Vec<f32>, rows: usize) -> candle_core::Result<Vec<f32>> {
         let mut values = Tensor::from_vec(latents, (rows, self.shape.latent()), &Device::Cpu)?;
         let last = self.layers.len() - 1;
         for layer in &self.layers[..last] {

@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+mod calibrate;
 mod classes;
 mod elementwise;
 mod error;

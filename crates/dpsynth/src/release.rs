@@ -175,6 +175,10 @@ fn check_header(policy: &Policy, data: &Path) -> Result<(), ReleaseError> {
         .filter(|name| !header.iter().any(|column| column == name))
         .map(str::to_owned)
         .collect();
+    if !header.iter().any(|column| policy.schema.column(column).is_some()) {
+        // The first record may be one of data, and must not be shown then.
+        return Err(TableError::HeaderNotFound.into());
+    }
     let unknown: Vec<String> = header
         .into_iter()
         .filter(|column| policy.schema.column(column).is_none() && !policy.ignored.contains(column))

@@ -106,7 +106,7 @@ fn conditional(
     };
     let repair = match then.assignment {
         None => Err(
-            "its `then` is not `column = literal` or `column IS NULL` with what the column can hold",
+            "its `then` is not `column = literal` or `column IS NULL` with what the column holds",
         ),
         Some(assigned) if derived.contains_key(&assigned.column) => Err(COMPUTED),
         Some(assigned) => Ok(Repair::Assign {
@@ -116,7 +116,8 @@ fn conditional(
     };
     Ok(Draft {
         field: RuleField::Then,
-        // Unknown where the condition is unknown and the consequence false: the rule is silent, as it should be.
+        // Unknown where the condition is unknown and the consequence false: the rule is silent, as
+        // it should be.
         test: Test::Condition(when.plan.not().or(then.plan)),
         implied: false,
         repair,

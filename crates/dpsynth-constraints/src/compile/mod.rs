@@ -20,9 +20,9 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// Every finding of every rule: names that no column has, types that do not fit together, expressions
-    /// that are not about one row, enforcements that a rule does not have, and simple rules that no value
-    /// within the declared domains can obey.
+    /// Every finding of every rule: names that no column has, types that do not fit together,
+    /// expressions that are not about one row, enforcements that a rule does not have, and simple
+    /// rules that no value within the declared domains can obey.
     pub fn compile(specs: Vec<RuleSpec>, schema: &Schema) -> Result<Self, Vec<RuleError>> {
         let columns = Columns::new(schema);
         let derived = derived_columns(&specs);
@@ -180,7 +180,7 @@ fn error(rule: usize, name: &str, field: RuleField, finding: Finding) -> RuleErr
         span: finding.span,
     };
     RuleError {
-        place: Some(place),
+        place: Some(Box::new(place)),
         problem: finding.problem,
     }
 }

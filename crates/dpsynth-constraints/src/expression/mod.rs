@@ -1,21 +1,24 @@
-//! One SQL expression of a rule: screened, then compiled by polars, then checked against the columns' types.
+//! One SQL expression of a rule: screened, then compiled by polars, then checked against the
+//! columns' types.
 //!
-//! Polars' own SQL goes far beyond expressions over one row: its subqueries read files, its aggregates look
-//! at other rows, and some of its functions panic on odd arguments. So the text is parsed once by the very
-//! parser that polars uses, and every node of the tree must be of a kind that [`screen`] knows. Only then
-//! does polars see it.
+//! Polars' own SQL goes far beyond expressions over one row: its subqueries read files, its
+//! aggregates look at other rows, and some of its functions panic on odd arguments. So the text is
+//! parsed once by the very parser that polars uses, and every node of the tree must be of a kind
+//! that [`screen`] knows. Only then does polars see it.
 
-mod functions;
+mod complexity;
+mod literal;
 mod position;
 mod screen;
+mod types;
+mod vocabulary;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::Arc;
 
 use polars::prelude::DataType;
 use polars::sql::sql_expr;
-use polars_lazy::prelude::{Expr, IntoLazy, Operator};
+use polars_lazy::prelude::{Expr, IntoLazy};
 use sqlparser::ast::Expr as SqlExpr;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserOptions};
@@ -57,7 +60,7 @@ impl Expression {
     /// Compiles an expression over the columns; all findings at once.
     pub(crate) fn compile(text: &str, columns: &Columns) -> Result<Self, Vec<Finding>> {
         let screened = screen(text, columns)?;
-        let types = |error: polars::error::PolarsError| {
+        let refused = |error: polars::error::PolarsError| {
             vec![Finding {
                 span: None,
                 problem: RuleProblem::Types {
@@ -66,9 +69,9 @@ impl Expression {
             }]
         };
         let plan = sql_expr(&screened.text)
-            .map_err(types)?
+            .map_err(refused)?
             .map_expr(date_literal);
-        if let Some(detail) = mixed_types(&plan, columns) {
+        if let Some(detail) = types::misfit(&plan, columns.empty_frame().schema()) {
             return Err(vec![Finding {
                 span: None,
                 problem: RuleProblem::Types { detail },
@@ -80,7 +83,7 @@ impl Expression {
             .lazy()
             .select([plan.clone().alias("value")])
             .collect()
-            .map_err(types)?;
+            .map_err(refused)?;
         Ok(Self {
             plan,
             columns: screened.columns,
@@ -98,7 +101,7 @@ impl Expression {
         Err(vec![Finding {
             span: None,
             problem: RuleProblem::NotBoolean {
-                found: in_words(&expression.dtype).to_owned(),
+                found: types::in_words(&expression.dtype).to_owned(),
             },
         }])
     }
@@ -132,7 +135,7 @@ fn screen(text: &str, columns: &Columns) -> Result<Screened, Vec<Finding>> {
                 },
             }]
         })?;
-    check_complexity(&tokens, &positions)?;
+    complexity::check(&tokens, &positions)?;
     let sql = parse(tokens, &positions)?;
 
     let mut screen = Screen::new(columns, &positions);
@@ -156,7 +159,7 @@ fn screen(text: &str, columns: &Columns) -> Result<Screened, Vec<Finding>> {
     Ok(Screened {
         text,
         columns: screen.columns,
-        assignment: screen::assignment(&sql, columns),
+        assignment: literal::assignment(&sql, columns),
     })
 }
 
@@ -193,32 +196,8 @@ fn parse(tokens: Vec<TokenWithSpan>, positions: &Positions) -> Result<SqlExpr, V
     Ok(sql)
 }
 
-/// Refuses, before anything recurses, what could exhaust the stack or the parser's patience.
-fn check_complexity(tokens: &[TokenWithSpan], positions: &Positions) -> Result<(), Vec<Finding>> {
-    let (mut depth, mut parts) = (0_usize, 0_usize);
-    for token in tokens {
-        match &token.token {
-            Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
-            Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
-            // Lists are flat: their items and commas nest nothing.
-            Token::Whitespace(_)
-            | Token::Comma
-            | Token::Number(..)
-            | Token::SingleQuotedString(_) => {}
-            _ => parts += 1,
-        }
-        if depth > MAX_BRACKETS || parts > MAX_PARTS {
-            return Err(vec![Finding {
-                span: positions.between(token.span),
-                problem: RuleProblem::TooComplex,
-            }]);
-        }
-    }
-    Ok(())
-}
-
-/// Turns a date that is still text into a date: polars would read the text once for every evaluation, and
-/// print a deprecation notice.
+/// Turns a date that is still text into a date: polars would read the text once for every
+/// evaluation, and print a deprecation notice.
 fn date_literal(expr: Expr) -> Expr {
     if let Expr::Cast {
         expr: inner, dtype, ..
@@ -230,63 +209,6 @@ fn date_literal(expr: Expr) -> Expr {
         return Cell::Date(days(date)).literal();
     }
     expr
-}
-
-/// Finds an operator between a date or a length of time and a number, which polars computes in the units
-/// that it happens to store, and a conjunction of numbers, which it computes bit by bit.
-fn mixed_types(plan: &Expr, columns: &Columns) -> Option<String> {
-    let frame = columns.empty_frame();
-    let schema = frame.schema();
-    let nodes: Vec<&Expr> = plan.into_iter().collect();
-    // From the leaves, so that nothing is asked of an operator whose operands are known to be wrong.
-    nodes.into_iter().rev().find_map(|node| {
-        let Expr::BinaryExpr { left, op, right } = node else {
-            return None;
-        };
-        let (sides, conjunction) = ([left, right], matches!(op, Operator::And | Operator::Or));
-        let (left, right) = (
-            left.to_field(schema).ok()?.dtype,
-            right.to_field(schema).ok()?.dtype,
-        );
-        let mixed = (left.is_temporal() && right.is_numeric())
-            || (left.is_numeric() && right.is_temporal());
-        let number =
-            |(side, dtype): (&&Arc<Expr>, &DataType)| dtype.is_numeric() && !compares_missing(side);
-        let bitwise = conjunction && sides.iter().zip([&left, &right]).any(number);
-        (mixed || bitwise).then(|| {
-            format!(
-                "`{op}` between {} and {}",
-                in_words(&left),
-                in_words(&right)
-            )
-        })
-    })
-}
-
-/// Returns whether polars gives the type of this expression wrongly: it takes `IS DISTINCT FROM` to have the
-/// type of its operands.
-fn compares_missing(plan: &Expr) -> bool {
-    plan.into_iter().any(|node| {
-        matches!(
-            node,
-            Expr::BinaryExpr {
-                op: Operator::EqValidity | Operator::NotEqValidity,
-                ..
-            }
-        )
-    })
-}
-
-/// Names a polars type for someone who has never heard of polars.
-fn in_words(dtype: &DataType) -> &'static str {
-    match dtype {
-        DataType::String => "text",
-        DataType::Date | DataType::Datetime(..) => "a date",
-        DataType::Duration(_) => "a length of time",
-        DataType::Null => "nothing but missing values",
-        dtype if dtype.is_numeric() => "a number",
-        _ => "a value of another type",
-    }
 }
 
 /// Returns the first line of an error of polars; the rest shows its query plan.
@@ -304,18 +226,16 @@ fn one_line(error: &polars::error::PolarsError) -> String {
 /// The longest expression, in bytes.
 const MAX_BYTES: usize = 4_096;
 
-/// The deepest nesting of brackets.
-const MAX_BRACKETS: usize = 16;
+const INTERVAL_FORM: &str = "an interval other than one such as `INTERVAL '3 days'`";
 
-/// The most nodes of the compiled expression on the longest way down. Polars recurses, and its worker threads
-/// have small stacks.
+/// The most nodes of the compiled expression on the longest way down. Polars recurses, and its
+/// worker threads have small stacks.
 const MAX_DEPTH: u64 = 24;
-
-/// The most words and operators; items of a list do not count.
-const MAX_PARTS: usize = 300;
 
 /// The most nodes of the compiled expression, in which some operands occur twice.
 const MAX_SIZE: u64 = 4_000;
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

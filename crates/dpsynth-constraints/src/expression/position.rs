@@ -19,7 +19,8 @@ impl<'a> Positions<'a> {
         }
     }
 
-    /// Returns the byte offset of a place; `None` where the parser does not know it (it counts from one).
+    /// Returns the byte offset of a place; `None` where the parser does not know it (it counts from
+    /// one).
     pub(super) fn offset(&self, place: Location) -> Option<usize> {
         let line = usize::try_from(place.line.checked_sub(1)?).ok()?;
         let characters = usize::try_from(place.column.checked_sub(1)?).ok()?;

@@ -1,18 +1,19 @@
-//! Walks the tree of an expression and lets pass only what is known to look at one row, to touch no file and
-//! to fail on no value.
+//! Walks the tree of an expression and lets pass only what is known to look at one row, to touch no
+//! file and to fail on no value.
 
 use std::collections::BTreeSet;
 
-use dpsynth_table::{Column, Domain};
+use dpsynth_table::Domain;
 use sqlparser::ast::{
     BinaryOperator, CastKind, CeilFloorKind, DataType as SqlType, DateTimeField, Expr as SqlExpr,
     Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Spanned, TypedString,
     UnaryOperator, Value, ValueWithSpan,
 };
 
+use super::literal::{bare, literal};
 use super::position::Positions;
-use super::{Assignment, Finding, functions};
-use crate::columns::{Cell, Columns, days, iso_date, may_miss};
+use super::{Finding, INTERVAL_FORM, vocabulary};
+use crate::columns::{Columns, iso_date};
 use crate::error::RuleProblem;
 
 /// What a walk over an expression finds.
@@ -21,7 +22,8 @@ pub(super) struct Screen<'a> {
     positions: &'a Positions<'a>,
     /// Columns that the expression names.
     pub(super) columns: BTreeSet<String>,
-    /// Byte offsets of plain texts that stand for dates, because they are compared with a date column.
+    /// Byte offsets of plain texts that stand for dates, because they are compared with a date
+    /// column.
     pub(super) date_literals: Vec<usize>,
     pub(super) findings: Vec<Finding>,
     intervals: usize,
@@ -87,7 +89,7 @@ impl<'a> Screen<'a> {
                     kind,
                     CastKind::Cast | CastKind::TryCast | CastKind::SafeCast | CastKind::DoubleColon
                 );
-                if !known || !castable(data_type) {
+                if !known || !vocabulary::castable(data_type) {
                     self.refuse(sql, format!("a conversion to `{data_type}`"));
                 }
                 self.visit(expr)
@@ -108,7 +110,7 @@ impl<'a> Screen<'a> {
                 expr,
             } => self.visit(expr),
             SqlExpr::Extract { field, expr, .. } => {
-                if !extractable(field) {
+                if !vocabulary::extractable(field) {
                     self.refuse(sql, format!("the part `{field}` of a date"));
                 }
                 self.visit(expr)
@@ -154,7 +156,7 @@ impl<'a> Screen<'a> {
                 Shape::default()
             }
             other => {
-                self.refuse(other, construct(other));
+                self.refuse(other, vocabulary::construct(other));
                 Shape::default()
             }
         };
@@ -193,11 +195,10 @@ impl<'a> Screen<'a> {
                 }
                 _ => None,
             };
-            if self.intervals > MAX_INTERVALS || !text.is_some_and(|text| is_interval(text)) {
-                self.refuse(
-                    side,
-                    "an interval other than one such as `INTERVAL '3 days'`".into(),
-                );
+            if self.intervals > MAX_INTERVALS
+                || !text.is_some_and(|text| vocabulary::is_interval(text))
+            {
+                self.refuse(side, INTERVAL_FORM.into());
             }
             Shape::default().under()
         };
@@ -206,11 +207,11 @@ impl<'a> Screen<'a> {
 
     fn visit_function(&mut self, sql: &SqlExpr, function: &Function) -> Shape {
         let name = function.name.to_string();
-        if functions::couples_rows(&name) || function.over.is_some() {
+        if vocabulary::couples_rows(&name) || function.over.is_some() {
             self.find(sql, RuleProblem::CouplesRows { function: name });
             return Shape::default();
         }
-        let Some(expected) = functions::arguments(&name) else {
+        let Some(expected) = vocabulary::arguments(&name) else {
             self.refuse(sql, format!("the function `{name}`"));
             return Shape::default();
         };
@@ -302,7 +303,8 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Reads a plain text beside a date column as a date, and finds texts that a column can never be.
+    /// Reads a plain text beside a date column as a date, and finds texts that a column can never
+    /// be.
     fn compare(&mut self, left: &SqlExpr, right: &SqlExpr, comparison: Comparison) {
         let (column, side) = match (subject(left), bare(right), subject(right), bare(left)) {
             (Some(name), side, ..) | (.., Some(name), side) => {
@@ -386,82 +388,6 @@ enum Comparison {
     Order,
 }
 
-/// Reads `column = literal` and `column IS NULL`, where the column can hold what is assigned.
-pub(super) fn assignment(sql: &SqlExpr, columns: &Columns) -> Option<Assignment> {
-    match bare(sql) {
-        SqlExpr::BinaryOp {
-            left,
-            op: BinaryOperator::Eq,
-            right,
-        } => {
-            let (name, side) = match (bare(left), bare(right)) {
-                (SqlExpr::Identifier(name), side) | (side, SqlExpr::Identifier(name)) => {
-                    (name, side)
-                }
-                _ => return None,
-            };
-            let column = columns.named(&name.value).ok()?;
-            let cell = cell(column, side).filter(|cell| cell.fits(column))?;
-            Some(Assignment {
-                column: column.name.clone(),
-                cell: Some(cell),
-            })
-        }
-        SqlExpr::IsNull(inner) => {
-            let SqlExpr::Identifier(name) = bare(inner) else {
-                return None;
-            };
-            let column = columns
-                .named(&name.value)
-                .ok()
-                .filter(|column| may_miss(column))?;
-            Some(Assignment {
-                column: column.name.clone(),
-                cell: None,
-            })
-        }
-        _ => None,
-    }
-}
-
-/// Reads a literal in the type of a column.
-fn cell(column: &Column, sql: &SqlExpr) -> Option<Cell> {
-    let (sign, sql) = match sql {
-        SqlExpr::UnaryOp {
-            op: UnaryOperator::Minus,
-            expr,
-        } => ("-", bare(expr)),
-        other => ("", other),
-    };
-    let value = match sql {
-        SqlExpr::TypedString(typed) => &typed.value.value,
-        other => literal(other)?,
-    };
-    match (&column.domain, value) {
-        (Domain::Categorical { .. }, Value::SingleQuotedString(text)) => {
-            Some(Cell::Text(text.clone()))
-        }
-        (Domain::Date { .. }, Value::SingleQuotedString(text)) => {
-            iso_date(text).map(|date| Cell::Date(days(date)))
-        }
-        (Domain::Float { .. }, Value::Number(text, _)) => {
-            format!("{sign}{text}").parse().ok().map(Cell::Float)
-        }
-        (Domain::Integer { .. }, Value::Number(text, _)) => {
-            format!("{sign}{text}").parse().ok().map(Cell::Integer)
-        }
-        _ => None,
-    }
-}
-
-/// Strips brackets.
-fn bare(sql: &SqlExpr) -> &SqlExpr {
-    match sql {
-        SqlExpr::Nested(inner) => bare(inner),
-        other => other,
-    }
-}
-
 /// Returns the column that a side of a comparison is about: itself, or a date moved by intervals.
 fn subject(sql: &SqlExpr) -> Option<&Ident> {
     match bare(sql) {
@@ -471,21 +397,6 @@ fn subject(sql: &SqlExpr) -> Option<&Ident> {
             op: BinaryOperator::Minus | BinaryOperator::Plus,
             right,
         } if matches!(**right, SqlExpr::Interval(_)) => subject(left),
-        _ => None,
-    }
-}
-
-/// Returns the value of a literal; a minus sign before a number is part of it.
-fn literal(sql: &SqlExpr) -> Option<&Value> {
-    match sql {
-        SqlExpr::UnaryOp {
-            op: UnaryOperator::Minus,
-            expr,
-        } => match literal(expr) {
-            number @ Some(Value::Number(..)) => number,
-            _ => None,
-        },
-        SqlExpr::Value(value) => Some(&value.value),
         _ => None,
     }
 }
@@ -500,77 +411,7 @@ fn decimals(sql: &SqlExpr) -> Option<u8> {
     }
 }
 
-/// Returns whether polars can convert to the type, and rules have a use for it.
-fn castable(sql: &SqlType) -> bool {
-    matches!(
-        sql,
-        SqlType::BigInt(None)
-            | SqlType::Boolean
-            | SqlType::Date
-            | SqlType::Double(_)
-            | SqlType::DoublePrecision
-            | SqlType::Float(sqlparser::ast::ExactNumberInfo::None)
-            | SqlType::Int(None)
-            | SqlType::Integer(None)
-            | SqlType::Text
-            | SqlType::Varchar(None)
-    )
-}
-
-/// Returns whether polars can take the part from a date, and computes it from one copy of the date.
-fn extractable(field: &DateTimeField) -> bool {
-    use DateTimeField as Part;
-    matches!(
-        field,
-        Part::Day | Part::DayOfYear | Part::Doy | Part::Isodow | Part::Isoyear | Part::Month
-    ) || matches!(
-        field,
-        Part::IsoWeek | Part::Quarter | Part::Week(None) | Part::Year
-    )
-}
-
-/// Returns whether the text is numbers with units of a day or more, and small enough that no date overflows.
-fn is_interval(text: &str) -> bool {
-    let words: Vec<&str> = text.split_ascii_whitespace().collect();
-    let number = |word: &str| {
-        (1..=4).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let unit =
-        |word: &str| INTERVAL_UNITS.contains(&word.to_ascii_lowercase().trim_end_matches('s'));
-    (2..=6).contains(&words.len())
-        && words
-            .chunks(2)
-            .all(|pair| matches!(pair, [amount, name] if number(amount) && unit(name)))
-}
-
-/// Names what a rule may not use.
-fn construct(sql: &SqlExpr) -> String {
-    match sql {
-        SqlExpr::Case { .. } => {
-            "`CASE` with a value before `WHEN` (write `CASE WHEN column = ...`)".into()
-        }
-        SqlExpr::CompoundIdentifier(_) => "a name with a dot (put it in double quotes)".into(),
-        SqlExpr::Exists { .. } | SqlExpr::InSubquery { .. } | SqlExpr::Subquery(_) => {
-            "a subquery".into()
-        }
-        SqlExpr::ILike { .. } | SqlExpr::RLike { .. } | SqlExpr::SimilarTo { .. } => {
-            "a pattern other than `LIKE` with a literal".into()
-        }
-        SqlExpr::Interval(_) => "an interval that is not added, subtracted or compared".into(),
-        SqlExpr::IsFalse(_)
-        | SqlExpr::IsNotFalse(_)
-        | SqlExpr::IsNotTrue(_)
-        | SqlExpr::IsTrue(_) => "`IS TRUE` or `IS FALSE` (use `COALESCE(..., FALSE)`)".into(),
-        SqlExpr::Like { .. } => "`LIKE` with `ANY` or `ESCAPE`".into(),
-        SqlExpr::QualifiedWildcard(..) | SqlExpr::Wildcard(_) => "`*`".into(),
-        SqlExpr::Tuple(_) => "a list in brackets other than after `IN`".into(),
-        _ => "this construct".into(),
-    }
-}
-
 const DATE_FORM: &str = "a date is written as in '2024-01-31', whatever the format of its column";
 
 /// The most intervals in one expression: so many of the longest cannot leave the calendar.
 const MAX_INTERVALS: usize = 4;
-
-const INTERVAL_UNITS: &[&str] = &["day", "month", "week", "year"];

@@ -1,12 +1,12 @@
 use chrono::NaiveDate;
 use dpsynth_table::{Cells, Column, Domain, Missing, OutOfDomain, Schema};
 use polars::df;
-use proptest::prelude::*;
 
+use super::complexity::MAX_BRACKETS;
 use super::*;
 use crate::rules::evaluate;
 
-fn columns() -> Columns {
+pub(super) fn columns() -> Columns {
     let column = |name: &str, domain| Column {
         name: name.into(),
         domain,
@@ -99,10 +99,11 @@ fn the_language_of_rules_compiles() {
         "TRY_CAST(c AS INTEGER) IS NULL",
         "ABS(a) <= 9 AND SIGN(x) = 1 AND ROUND(x, 2) = x",
         "COALESCE(a, 0) = NULLIF(a, 3)",
-        "x / NULLIF(a, 0) < 4",
         "GREATEST(a, 3) >= LEAST(a, 3, 4)",
-        "UPPER(c) <> LOWER(c) AND LENGTH(c) > 2 AND STARTS_WITH(c, 'r') AND CONCAT(c, 'x') <> c || 'y'",
-        "a IS DISTINCT FROM 3 AND x IS NOT DISTINCT FROM 3.0",
+        "x / NULLIF(a, 0) < 4",
+        "UPPER(c) <> LOWER(c) AND LENGTH(c) > 2 AND STARTS_WITH(c, 'r')",
+        "CONCAT(c, 'x') <> c || 'y'",
+        "(a IS DISTINCT FROM 3) AND x IS NOT DISTINCT FROM 3.0",
         "NOT (a = 1) -- with a remark",
         "CEIL(x) >= FLOOR(x) AND SQRT(ABS(x)) >= 0 AND EXP(x) > 0 AND MOD(a, 2) = a % 2",
         "IF(a > 3, x > 1, x < 1) AND IFNULL(a, 1) > 0",
@@ -139,6 +140,7 @@ fn what_reads_files_or_other_rows_is_refused() {
         "a > $1",
         "x'00' = c",
         "CAST(a AS JSON) IS NULL",
+        "CAST(c AS DATE) > d",
         "d > INTERVAL 'nonsense'",
         "d + INTERVAL '99999 years' > d",
         "GREATEST() > a",
@@ -212,6 +214,15 @@ fn types_must_fit() {
         "a BETWEEN 1 AND d",
         "a AND a > 1",
         "3 OR a > 1",
+        "SQRT(c) > 1",
+        "NOT a",
+        "UPPER(a) = 'red'",
+        "EXTRACT(YEAR FROM x) = 1",
+        "CASE WHEN a THEN TRUE END",
+        "(a > 1) + 1 > 1",
+        "d > INTERVAL '3 days'",
+        "d + 1 > d",
+        "a IS DISTINCT FROM 3 AND a > 1",
         "DATE '2001-13-01' < d",
         "c + 1 > 2",
     ] {
@@ -240,6 +251,7 @@ fn findings_point_at_their_characters() {
     assert_eq!(pointed("c = 'ünï' AND c <> 'blue'"), "'blue'");
     assert_eq!(pointed("a > 3 AND d > 'soon'"), "'soon'");
     assert_eq!(pointed("a > 3 )"), ")");
+    assert_eq!(pointed("x > 1 OR read_csv('f') > 1"), "read_csv");
     assert!(pointed("x > 1 OR AVG(a) > 3").starts_with("AVG"));
     let found = Expression::compile("nope + nada", &columns()).expect_err("two unknown names");
     assert_eq!(found.len(), 2);
@@ -319,8 +331,16 @@ fn the_longest_accepted_chain_fits_a_small_stack() {
             "CASE WHEN a > 1 THEN ".repeat(10),
             " END".repeat(10)
         ),
-        format!("{}a > 1{}", "(".repeat(16), ")".repeat(16)),
-        format!("{}a{} > 1", "ABS(".repeat(16), ")".repeat(16)),
+        format!(
+            "{}a > 1{}",
+            "(".repeat(MAX_BRACKETS),
+            ")".repeat(MAX_BRACKETS)
+        ),
+        format!(
+            "{}a{} > 1",
+            "ABS(".repeat(MAX_BRACKETS),
+            ")".repeat(MAX_BRACKETS)
+        ),
         format!("a{} > 1", "::bigint".repeat(deep)),
         format!("a{}", " IS NULL".repeat(deep)),
         format!("a{}", " BETWEEN 1 AND 2".repeat(90)),
@@ -384,16 +404,15 @@ fn nests_are_judged_quickly() {
         let text = word.repeat(300.min(MAX_BYTES / word.len()));
         for length in [16, 40, 90, text.len()] {
             let text: String = text.chars().take(length * word.len()).collect();
-            eprintln!("{} {}", word, text.len());
             for text in [
                 text.clone(),
                 format!("{text}a > 1"),
-                format!("{text}{}", ")".repeat(16)),
+                format!("{text}{}", ")".repeat(MAX_BRACKETS)),
             ] {
                 // Whether it compiles does not matter here, only when.
                 let _ = Expression::compile_condition(&text, &columns());
                 assert!(
-                    start.elapsed() < std::time::Duration::from_secs(60),
+                    start.elapsed() < std::time::Duration::from_secs(30),
                     "{text}"
                 );
             }
@@ -462,103 +481,3 @@ fn what_a_rule_assigns_is_read_from_it() {
         assert_eq!(assigned(text), None, "{text}");
     }
 }
-
-proptest! {
-    /// Whatever the text, it compiles or is refused; and what compiles speaks of one row.
-    #[test]
-    fn any_text_is_judged_row_by_row(parts in prop::collection::vec(prop::sample::select(WORDS), 1..14)) {
-        let text = parts.join(" ");
-        let columns = columns();
-        if let Ok(expression) = Expression::compile(&text, &columns) {
-            let table = df!(
-                "a" => [Some(3_i64), None, Some(-2)],
-                "x" => [Some(0.5), Some(-1.0), None],
-                "c" => [Some("red"), Some("it's"), None],
-                "d" => [Some(11_000_i32), None, Some(12_000)],
-                "hours-per-week" => [1_i64, 2, 3]
-            ).expect("five columns");
-            let mut table = table;
-            let dates = table.column("d").expect("a column").cast(&DataType::Date).expect("days are dates");
-            table.with_column(dates).expect("as long as the others");
-            if let Ok(together) = evaluate(&table, &expression.plan) {
-                for row in 0..3 {
-                    let alone = evaluate(&table.slice(row as i64, 1), &expression.plan).expect("one row of them");
-                    prop_assert!(together.slice(row as i64, 1).equals_missing(&alone), "{}", text);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn no_text_panics(text in "[ -~\u{e9}\n]{0,80}") {
-        let _ = Expression::compile(&text, &columns());
-    }
-}
-
-const WORDS: &[&str] = &[
-    "a",
-    "a",
-    "x",
-    "x",
-    "c",
-    "d",
-    "\"hours-per-week\"",
-    "(",
-    ")",
-    "(",
-    ")",
-    "1",
-    "2.5",
-    "-",
-    "+",
-    "*",
-    "/",
-    "%",
-    "=",
-    "<",
-    ">=",
-    "<>",
-    "AND",
-    "OR",
-    "NOT",
-    "IS NULL",
-    "IS NOT NULL",
-    "BETWEEN",
-    "IN",
-    "IN (1, 2)",
-    "LIKE 'r%'",
-    "'red'",
-    "'2001-01-01'",
-    "DATE '2001-01-01'",
-    "INTERVAL '1 month'",
-    "CASE WHEN",
-    "THEN",
-    "ELSE",
-    "END",
-    "ABS(",
-    "COALESCE(",
-    "NULLIF(",
-    "GREATEST(",
-    ",",
-    "CAST(",
-    "AS BIGINT)",
-    "::double",
-    "EXTRACT(YEAR FROM",
-    "LENGTH(",
-    "ROUND(",
-    "NULL",
-    "TRUE",
-    "||",
-    "MAX(",
-    "COUNT(*)",
-    "OVER ()",
-    "SELECT",
-    "FROM",
-    "IS DISTINCT FROM",
-    "LAMBDA",
-    "[",
-    "]",
-    "->",
-    "INTERVAL",
-    "EXISTS",
-];

@@ -9,8 +9,8 @@ use dpsynth_constraints::{
 use dpsynth_table::{Cells, Column, Domain, Missing, OutOfDomain, Schema};
 use polars::prelude::{Column as Cells_, DataFrame, DataType, IntoColumn, NamedFrom, Series};
 
-/// Columns `age`, `visits`, `fare`, `tip`, `total`, `sex`, `school`, `grade`, `admitted`, `discharged`.
-/// `tip`, `total`, `grade` and `discharged` may be missing.
+/// Columns `age`, `visits`, `fare`, `tip`, `total`, `sex`, `school`, `grade`, `admitted`,
+/// `discharged`. `tip`, `total`, `grade` and `discharged` may be missing.
 pub(crate) fn schema() -> Schema {
     Schema::new(vec![
         column("age", integer(0, 120), Missing::Refused),

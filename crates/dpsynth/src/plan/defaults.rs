@@ -1,6 +1,6 @@
 //! Settings chosen from public figures alone.
 
-use dpsynth_privacy::{ClipNorm, DpSgd, Epsilon, NoiseMultiplier, NumberError, SamplingRate, StepCount};
+use dpsynth_privacy::{ClipNorm, DpSgd, NoiseMultiplier, NumberError, SamplingRate, StepCount};
 use dpsynth_train::{Network, NoiseVariance, Optimiser};
 
 use super::ModelledColumn;
@@ -19,28 +19,30 @@ pub(super) struct Settings {
 }
 
 /// Chooses the settings of a release.
+///
+/// Large samples and few steps, because noise averages out over the units of a sample and adds up
+/// over steps; beyond [`LARGEST_BATCH`] a larger sample would only take longer.
 pub(super) fn settings(
     units: Option<u64>,
-    epsilon: Epsilon,
     columns: &[ModelledColumn],
-) -> Settings {
-    let _ = (units, epsilon);
-    Settings {
+) -> Result<Settings, NumberError> {
+    let largest = units.map_or(1.0, |units| LARGEST_BATCH / units.max(1) as f64);
+    Ok(Settings {
         unit_count_share: 0.01,
         starting_share: 0.08,
-        sampling_rate: SamplingRate::at_most(0.25).expect("a constant in range"),
-        steps: StepCount::new(300).expect("a constant in range"),
-        clip_norm: ClipNorm::new(2.0).expect("a constant in range"),
+        sampling_rate: SamplingRate::at_most(largest.min(0.25))?,
+        steps: StepCount::new(300)?,
+        clip_norm: ClipNorm::new(2.0)?,
         network: Network {
             domain_sizes: columns.iter().map(|column| column.codes).collect(),
             encoder_hidden: vec![64],
             decoder_hidden: vec![64, 64],
             latent: 8,
-            kl_weight: 0.5,
-            column_weights: columns.iter().map(|column| if column.target { 4.0 } else { 1.0 }).collect(),
+            kl_weight: 1.0,
+            column_weights: vec![1.0; columns.len()],
         },
         optimiser: Optimiser {
-            learning_rate: 5e-3,
+            learning_rate: 1e-2,
             warm_up: 0.05,
             final_rate: 0.1,
             first_decay: 0.9,
@@ -48,8 +50,11 @@ pub(super) fn settings(
             averaged: 0.3,
             noise_variance: NoiseVariance::Keep,
         },
-    }
+    })
 }
+
+/// Units that a step draws at most, on average.
+const LARGEST_BATCH: f64 = 16_384.0;
 
 /// Training that protects nobody: more and smaller steps, and hardly any clipping.
 pub(super) fn without_privacy() -> Result<(DpSgd, Optimiser), NumberError> {

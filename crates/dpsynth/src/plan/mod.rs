@@ -105,7 +105,7 @@ impl ReleasePlan {
             ExpectedUnits::Count => None,
         };
         let adjacency = policy.privacy.adjacency;
-        let settings = defaults::settings(units, asked.epsilon, &columns);
+        let settings = defaults::settings(units, &columns)?;
         let shape = VaeShape::new(settings.network)?;
         let target = columns.iter().position(|column| column.target).filter(|&target| {
             fits_classes(&shape, columns[target].codes as usize)

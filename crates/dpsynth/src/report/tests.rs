@@ -3,6 +3,14 @@ use super::*;
 #[test]
 fn the_checked_in_schema_is_the_one_that_the_types_have() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/report.schema.json");
+    if std::env::var_os("DPSYNTH_UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(path, json_schema_text()).expect("the schema can be written");
+    }
     let checked_in = std::fs::read_to_string(path).expect("docs/report.schema.json is checked in");
-    assert_eq!(checked_in, json_schema_text(), "write the new schema to docs/report.schema.json");
+    assert_eq!(checked_in, json_schema_text(), "run the test with DPSYNTH_UPDATE_SNAPSHOTS=1");
+}
+
+#[test]
+fn a_field_that_is_not_in_the_schema_is_refused() {
+    assert!(Report::parse(br#"{"report_version":1,"surprise":2}"#).is_err());
 }

@@ -1,0 +1,127 @@
+//! Types that polars would let pass: it compares dates with numbers in the units that it happens to
+//! store, conjoins numbers bit by bit, and panics on the root of a text.
+
+use polars::prelude::{DataType, Schema};
+use polars_lazy::dsl::{BooleanFunction, FunctionExpr, StringFunction};
+use polars_lazy::prelude::{Expr, Operator};
+
+/// Returns what does not fit together in a compiled expression over columns of these types.
+pub(super) fn misfit(plan: &Expr, schema: &Schema) -> Option<String> {
+    let nodes: Vec<&Expr> = plan.into_iter().collect();
+    // From the leaves, so that nothing is asked of a node whose operands are known to be wrong.
+    nodes.into_iter().rev().find_map(|node| match node {
+        Expr::BinaryExpr { left, op, right } => {
+            let (left, right) = (kind(left, schema)?, kind(right, schema)?);
+            let fits = match op {
+                Operator::And | Operator::Or => left.is(Kind::Truth) && right.is(Kind::Truth),
+                Operator::Plus | Operator::Minus => left.adds(right),
+                Operator::Multiply | Operator::TrueDivide | Operator::Modulus => {
+                    left.is(Kind::Number) && right.is(Kind::Number)
+                }
+                _ => left.is(right) || right.is(left),
+            };
+            let (left, right) = (left.words(), right.words());
+            (!fits).then(|| format!("an operator between {left} and {right}"))
+        }
+        Expr::Function { input, function } => {
+            let argument = kind(input.first()?, schema)?;
+            let fits = needs(function).is_none_or(|needed| argument.is(needed));
+            (!fits).then(|| format!("a function of {}", argument.words()))
+        }
+        // Polars converts what is denied; zero is not falsehood here.
+        Expr::Cast { expr, dtype, .. } if dtype.as_literal() == Some(&DataType::Boolean) => {
+            let denied = kind(expr, schema)?;
+            (!denied.is(Kind::Truth)).then(|| format!("`NOT` before {}", denied.words()))
+        }
+        Expr::Ternary { predicate, .. } => {
+            let predicate = kind(predicate, schema)?;
+            (!predicate.is(Kind::Truth)).then(|| format!("a condition of {}", predicate.words()))
+        }
+        _ => None,
+    })
+}
+
+/// Names a type for someone who has never heard of polars.
+pub(super) fn in_words(dtype: &DataType) -> &'static str {
+    Kind::of(dtype).words()
+}
+
+/// What a function needs its first argument to be.
+fn needs(function: &FunctionExpr) -> Option<Kind> {
+    match function {
+        FunctionExpr::Abs
+        | FunctionExpr::Ceil
+        | FunctionExpr::Exp
+        | FunctionExpr::Floor
+        | FunctionExpr::Log
+        | FunctionExpr::Negate
+        | FunctionExpr::Pow(_)
+        | FunctionExpr::Round { .. }
+        | FunctionExpr::Sign => Some(Kind::Number),
+        FunctionExpr::Boolean(BooleanFunction::Not) => Some(Kind::Truth),
+        FunctionExpr::StringExpr(StringFunction::ConcatHorizontal { .. }) => None,
+        FunctionExpr::StringExpr(_) => Some(Kind::Text),
+        FunctionExpr::TemporalExpr(_) => Some(Kind::Date),
+        _ => None,
+    }
+}
+
+fn kind(plan: &Expr, schema: &Schema) -> Option<Kind> {
+    // What has no type at all is for polars to refuse.
+    plan.to_field(schema)
+        .ok()
+        .map(|field| Kind::of(&field.dtype))
+}
+
+/// The types of the rule language.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    Date,
+    Missing,
+    Number,
+    Other,
+    Span,
+    Text,
+    Truth,
+}
+
+impl Kind {
+    fn of(dtype: &DataType) -> Self {
+        match dtype {
+            DataType::Boolean => Self::Truth,
+            DataType::Date | DataType::Datetime(..) => Self::Date,
+            DataType::Duration(_) => Self::Span,
+            DataType::Null => Self::Missing,
+            DataType::String => Self::Text,
+            dtype if dtype.is_numeric() => Self::Number,
+            _ => Self::Other,
+        }
+    }
+
+    /// Returns whether the kind is another or, being missing, can stand for it.
+    fn is(self, other: Self) -> bool {
+        self == other || self == Self::Missing
+    }
+
+    fn adds(self, other: Self) -> bool {
+        let times = [Self::Date, Self::Span];
+        match self {
+            Self::Date | Self::Span => times.contains(&other),
+            // Joining texts is an addition to polars.
+            Self::Missing | Self::Number | Self::Text => other.is(self) || self.is(other),
+            Self::Other | Self::Truth => false,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Date => "a date",
+            Self::Missing => "nothing but missing values",
+            Self::Number => "a number",
+            Self::Other => "a value of another type",
+            Self::Span => "a length of time",
+            Self::Text => "text",
+            Self::Truth => "true or false",
+        }
+    }
+}
