@@ -159,8 +159,6 @@ const FORMS: &[&str] = &[
     "MOD(①, ②)",
     "NULLIF(①, ②)",
     "COALESCE(①, ②)",
-    "GREATEST(①, ②, ③)",
-    "LEAST(①, ②)",
     "STARTS_WITH(①, ②)",
     "CONCAT(①, ②)",
     "IF(①, ②, ③)",

@@ -90,6 +90,8 @@ pub(super) fn construct(sql: &SqlExpr) -> String {
 /// The most arguments of a function that takes any number of them.
 const MANY: usize = 64;
 
+/// Not `GREATEST` and `LEAST`: what polars makes of a value that is not a number depends on whether
+/// another row has a missing one. `CASE` does the same.
 const FUNCTIONS: &[(&str, RangeInclusive<usize>)] = &[
     ("abs", 1..=1),
     ("char_length", 1..=1),
@@ -97,10 +99,8 @@ const FUNCTIONS: &[(&str, RangeInclusive<usize>)] = &[
     ("concat", 1..=MANY),
     ("ends_with", 2..=2),
     ("exp", 1..=1),
-    ("greatest", 1..=MANY),
     ("if", 3..=3),
     ("ifnull", 2..=2),
-    ("least", 1..=MANY),
     ("length", 1..=1),
     ("ln", 1..=1),
     ("log10", 1..=1),
