@@ -15,7 +15,10 @@ fn silent(policy: &str, data: &str, code: i32) {
     let run = here.run(&["release", "--epsilon", "1", "--out", "out"]);
     assert_eq!(run.code, code, "{}{}", run.out, run.err);
     let Run { out, err, .. } = &run;
-    let mut texts = vec![("stdout".to_owned(), out.clone().into_bytes()), ("stderr".to_owned(), err.clone().into_bytes())];
+    let mut texts = vec![
+        ("stdout".to_owned(), out.clone().into_bytes()),
+        ("stderr".to_owned(), err.clone().into_bytes()),
+    ];
     for (path, content) in here.files() {
         if !path.ends_with("data.csv") {
             texts.push((path.display().to_string(), content));
@@ -23,7 +26,9 @@ fn silent(policy: &str, data: &str, code: i32) {
     }
     for (name, content) in texts {
         for canary in [CANARY, NUMBER] {
-            let found = content.windows(canary.len()).any(|window| window == canary.as_bytes());
+            let found = content
+                .windows(canary.len())
+                .any(|window| window == canary.as_bytes());
             assert!(!found, "{canary} is in {name}");
         }
     }
@@ -33,13 +38,24 @@ fn silent(policy: &str, data: &str, code: i32) {
 fn nothing_of_a_cell_is_shown_on_success() {
     // In an ignored column, and as out-of-domain cells that become missing or are clipped.
     let policy = POLICY
-        .replace("[[column]]\nname = \"age\"", "[[column]]\nname = \"note\"\nkind = \"ignore\"\n\n[[column]]\nname = \"age\"")
-        .replace("decimals = 2\nmissing = true", "decimals = 2\nmissing = true\nout_of_domain = \"missing\"")
-        .replace("categories = [\"north\", \"south\"]", "categories = [\"north\", \"south\"]\nmissing = true\nout_of_domain = \"missing\"")
+        .replace(
+            "[[column]]\nname = \"age\"",
+            "[[column]]\nname = \"note\"\nkind = \"ignore\"\n\n[[column]]\nname = \"age\"",
+        )
+        .replace(
+            "decimals = 2\nmissing = true",
+            "decimals = 2\nmissing = true\nout_of_domain = \"missing\"",
+        )
+        .replace(
+            "categories = [\"north\", \"south\"]",
+            "categories = [\"north\", \"south\"]\nmissing = true\nout_of_domain = \"missing\"",
+        )
         .replace("max = 80", "max = 80\nout_of_domain = \"clip\"");
     let mut data = String::from("note,age,city,income,since\n");
     for row in 0..300 {
-        data.push_str(&format!("{CANARY}{row},{NUMBER},{CANARY},{CANARY},2024-01-05\n"));
+        data.push_str(&format!(
+            "{CANARY}{row},{NUMBER},{CANARY},{CANARY},2024-01-05\n"
+        ));
     }
     silent(&policy, &data, 0);
 }
@@ -60,7 +76,11 @@ fn nothing_of_a_cell_is_shown_on_failure() {
         silent(POLICY, &format!("{good}{row}\n"), 2);
     }
     // A table without a header must not show its first record as one.
-    silent(POLICY, &format!("18,{CANARY},1,2024-01-01\n{NUMBER},north,1,2024-01-01\n"), 2);
+    silent(
+        POLICY,
+        &format!("18,{CANARY},1,2024-01-01\n{NUMBER},north,1,2024-01-01\n"),
+        2,
+    );
 }
 
 #[test]
@@ -73,7 +93,14 @@ fn the_number_of_rows_is_not_shown() {
     run.expect(0, "");
     for (path, content) in here.files() {
         let text = String::from_utf8_lossy(&content).into_owned();
-        assert!(path.ends_with("data.csv") || path.ends_with("model.safetensors") || path.ends_with("synthetic.csv") || !text.contains("5431"), "{}", path.display());
+        assert!(
+            path.ends_with("data.csv")
+                || path.ends_with("model.safetensors")
+                || path.ends_with("synthetic.csv")
+                || !text.contains("5431"),
+            "{}",
+            path.display()
+        );
     }
     assert!(!run.out.contains("5431") && !run.err.contains("5431"));
     assert_eq!(here.read("out/synthetic.csv").lines().count(), 601);

@@ -11,14 +11,20 @@ use crate::program::{POLICY, Workplace};
 fn a_kill_at_any_moment_leaves_a_whole_release_or_none() {
     let here = Workplace::new();
     // Small charges, so that the caps for life allow all of them.
-    here.write("dpsynth.toml", POLICY.replace("delta_for_life = 1e-5", "delta_for_life = 1e-3"));
+    here.write(
+        "dpsynth.toml",
+        POLICY.replace("delta_for_life = 1e-5", "delta_for_life = 1e-3"),
+    );
     let epsilon = "0.05";
     let arguments = |out: &str| {
-        ["release", "--epsilon", epsilon, "--out", out].map(str::to_owned).to_vec()
+        ["release", "--epsilon", epsilon, "--out", out]
+            .map(str::to_owned)
+            .to_vec()
     };
     let start = Instant::now();
     let first = arguments("whole");
-    here.run(&first.iter().map(String::as_str).collect::<Vec<_>>()).expect(0, "");
+    here.run(&first.iter().map(String::as_str).collect::<Vec<_>>())
+        .expect(0, "");
     let whole = start.elapsed();
 
     const KILLS: u32 = 16;
@@ -27,13 +33,18 @@ fn a_kill_at_any_moment_leaves_a_whole_release_or_none() {
         let out = format!("killed-{kill}");
         let arguments = arguments(&out);
         let mut command = here.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         thread::sleep(whole * kill / KILLS + Duration::from_millis(3));
         // On this platform a kill is SIGKILL, which no handler sees.
         let _ = child.kill();
         let status = child.wait().unwrap();
         if here.path(&out).exists() {
-            here.run(&["verify", &out, "--ledger", "town.ledger.jsonl"]).expect(0, "ok");
+            here.run(&["verify", &out, "--ledger", "town.ledger.jsonl"])
+                .expect(0, "ok");
             finished += 1;
         } else {
             assert!(!status.success(), "a run that succeeded left no folder");
@@ -42,10 +53,21 @@ fn a_kill_at_any_moment_leaves_a_whole_release_or_none() {
     // The ledger opens, and holds at least one charge for every folder that was finished.
     let summary = dpsynth_privacy::ledger::read(&here.path("town.ledger.jsonl")).unwrap();
     let charges = summary.charges.len();
-    assert!(charges >= finished, "{charges} charges for {finished} releases");
-    let sum: f64 = summary.charges.iter().map(|charge| charge.epsilon_spent).sum();
-    assert!(summary.spent_epsilon >= sum * (1.0 - 1e-12), "no charge of a killed run is forgotten");
+    assert!(
+        charges >= finished,
+        "{charges} charges for {finished} releases"
+    );
+    let sum: f64 = summary
+        .charges
+        .iter()
+        .map(|charge| charge.epsilon_spent)
+        .sum();
+    assert!(
+        summary.spent_epsilon >= sum * (1.0 - 1e-12),
+        "no charge of a killed run is forgotten"
+    );
     // The ledger is not left locked or torn: the next release runs.
     let last = arguments("last");
-    here.run(&last.iter().map(String::as_str).collect::<Vec<_>>()).expect(0, "");
+    here.run(&last.iter().map(String::as_str).collect::<Vec<_>>())
+        .expect(0, "");
 }

@@ -6,7 +6,10 @@
 mod bad_input;
 mod canary;
 mod crash;
-#[allow(unreachable_pub, reason = "the fuzz targets are a library of their own elsewhere")]
+#[allow(
+    unreachable_pub,
+    reason = "the fuzz targets are a library of their own elsewhere"
+)]
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz_targets;
 mod oracle;

@@ -1,7 +1,7 @@
 //! OpenDP as the oracle: its sampler and its conversion, written by other people, beside ours.
 
 use dpsynth_privacy::{
-    Adjacency, Delta, DpEvent, Mechanism, NoiseMultiplier, Private, PrivacyUnit, Records, Taint,
+    Adjacency, Delta, DpEvent, Mechanism, NoiseMultiplier, PrivacyUnit, Private, Records, Taint,
     UnitCount, accountant, insecure,
 };
 use opendp::combinators::make_zCDP_to_approxDP;
@@ -24,10 +24,17 @@ fn the_price_of_a_gaussian_is_opendps() {
             let profile = make_zCDP_to_approxDP(gaussian).unwrap().map(&1).unwrap();
             let theirs = profile.epsilon(delta).unwrap();
             let event = DpEvent::Gaussian { noise_multiplier };
-            let ours =
-                accountant::epsilon(&event, Adjacency::AddOrRemoveOne, Delta::new(delta).unwrap()).unwrap();
+            let ours = accountant::epsilon(
+                &event,
+                Adjacency::AddOrRemoveOne,
+                Delta::new(delta).unwrap(),
+            )
+            .unwrap();
             // Both convert the same Rényi curve; ours takes the best of a list of orders.
-            assert!((ours / theirs - 1.0).abs() < 2e-3, "{noise_multiplier} {delta}: {ours} {theirs}");
+            assert!(
+                (ours / theirs - 1.0).abs() < 2e-3,
+                "{noise_multiplier} {delta}: {ours} {theirs}"
+            );
         }
     }
 }
@@ -39,7 +46,9 @@ fn noise_is_distributed_as_opendps() {
     const COUNT: usize = 6000;
     let threshold = (2.0 * (4.0f64 / 1e-9).ln() / COUNT as f64).sqrt();
     const SCALE: f64 = 9.0;
-    let ours: Vec<i64> = (0..COUNT as u64).map(|seed| noisy_count(SCALE, seed)).collect();
+    let ours: Vec<i64> = (0..COUNT as u64)
+        .map(|seed| noisy_count(SCALE, seed))
+        .collect();
     assert!(distance(&ours, &theirs(SCALE, COUNT)) < threshold);
     // Negative control: twice the scale is told apart.
     assert!(distance(&ours, &theirs(2.0 * SCALE, COUNT)) > threshold);
@@ -51,7 +60,12 @@ fn noisy_count(scale: f64, seed: u64) -> i64 {
     let mechanisms = vec![Mechanism::UnitCount(UnitCount { noise_multiplier })];
     let mut paid = insecure::paid(PrivacyUnit::Row, mechanisms, Taint::FixedSeed, seed);
     let records = Private::load(&paid, 3, |rows| Records::rows(vec![2], vec![0; rows])).unwrap();
-    *paid.authorize::<UnitCount>().unwrap().count(&records).unwrap() - 3
+    *paid
+        .authorize::<UnitCount>()
+        .unwrap()
+        .count(&records)
+        .unwrap()
+        - 3
 }
 
 fn theirs(scale: f64, count: usize) -> Vec<i64> {
@@ -67,6 +81,10 @@ fn theirs(scale: f64, count: usize) -> Vec<i64> {
 
 /// Largest distance between two empirical distributions.
 fn distance(first: &[i64], second: &[i64]) -> f64 {
-    let share = |sample: &[i64], at: i64| sample.iter().filter(|&&x| x <= at).count() as f64 / sample.len() as f64;
-    (-80..=80).map(|at| (share(first, at) - share(second, at)).abs()).fold(0.0, f64::max)
+    let share = |sample: &[i64], at: i64| {
+        sample.iter().filter(|&&x| x <= at).count() as f64 / sample.len() as f64
+    };
+    (-80..=80)
+        .map(|at| (share(first, at) - share(second, at)).abs())
+        .fold(0.0, f64::max)
 }

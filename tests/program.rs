@@ -11,7 +11,9 @@ pub(crate) struct Workplace {
 impl Workplace {
     /// Makes the folder with a small valid policy and table.
     pub(crate) fn new() -> Self {
-        let workplace = Self { folder: tempfile::tempdir().unwrap() };
+        let workplace = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
         workplace.write("dpsynth.toml", POLICY);
         workplace.write("data.csv", &table(600));
         workplace
@@ -37,7 +39,10 @@ impl Workplace {
     /// The program, ready to run here.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dpsynth"));
-        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
         command
     }
 
@@ -102,12 +107,18 @@ pub(crate) fn shared_data(test: &str) -> Option<PathBuf> {
 
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn skipped(test: &str, folder: &Path) {
-    eprintln!("SKIPPED {test}: no data in {}; set DPSYNTH_DATA", folder.display());
+    eprintln!(
+        "SKIPPED {test}: no data in {}; set DPSYNTH_DATA",
+        folder.display()
+    );
 }
 
 /// The root of the workspace.
 pub(crate) fn workspace() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 /// A table that fits [`POLICY`]: age and city depend on each other.
@@ -116,7 +127,11 @@ pub(crate) fn table(rows: usize) -> String {
     for row in 0..rows {
         let age = 18 + (row * 7) % 60;
         let city = if age < 40 { "north" } else { "south" };
-        let income = if row % 3 == 0 { "NA".to_owned() } else { format!("{}.50", age * 10) };
+        let income = if row % 3 == 0 {
+            "NA".to_owned()
+        } else {
+            format!("{}.50", age * 10)
+        };
         let day = 1 + row % 28;
         text.push_str(&format!("{age},{city},{income},2024-01-{day:02}\n"));
     }

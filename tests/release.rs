@@ -5,8 +5,12 @@ use crate::program::{POLICY, Workplace, shared_data, table, workspace};
 #[test]
 fn a_release_is_whole_verifies_and_is_charged() {
     let here = Workplace::new();
-    here.run(&["plan", "--epsilon", "3"]).expect(0, "nothing has been read or spent");
-    assert!(!here.path("town.ledger.jsonl").exists(), "a plan spends nothing");
+    here.run(&["plan", "--epsilon", "3"])
+        .expect(0, "nothing has been read or spent");
+    assert!(
+        !here.path("town.ledger.jsonl").exists(),
+        "a plan spends nothing"
+    );
     here.run(&["release", "--epsilon", "3", "--out", "out", "--seed", "5"])
         .expect(0, "differentially private");
     let mut names: Vec<String> = std::fs::read_dir(here.path("out"))
@@ -16,7 +20,14 @@ fn a_release_is_whole_verifies_and_is_charged() {
     names.sort();
     assert_eq!(
         names,
-        ["MANIFEST", "model.safetensors", "policy.toml", "report.json", "report.md", "synthetic.csv"]
+        [
+            "MANIFEST",
+            "model.safetensors",
+            "policy.toml",
+            "report.json",
+            "report.md",
+            "synthetic.csv"
+        ]
     );
     let synthetic = here.read("out/synthetic.csv");
     assert_eq!(synthetic.lines().count(), 601);
@@ -24,11 +35,18 @@ fn a_release_is_whole_verifies_and_is_charged() {
     for row in synthetic.lines().skip(1) {
         let cells: Vec<&str> = row.split(',').collect();
         let age: u32 = cells[0].parse().unwrap();
-        assert!((18..=80).contains(&age) && (age >= 30 || cells[1] == "north"), "{row}");
-        assert!(cells[2] == "NA" || (0.0..=1000.0).contains(&cells[2].parse::<f64>().unwrap()), "{row}");
+        assert!(
+            (18..=80).contains(&age) && (age >= 30 || cells[1] == "north"),
+            "{row}"
+        );
+        assert!(
+            cells[2] == "NA" || (0.0..=1000.0).contains(&cells[2].parse::<f64>().unwrap()),
+            "{row}"
+        );
         assert!(cells[3].starts_with("2024-"), "{row}");
     }
-    here.run(&["verify", "out", "--ledger", "town.ledger.jsonl"]).expect(0, "ok");
+    here.run(&["verify", "out", "--ledger", "town.ledger.jsonl"])
+        .expect(0, "ok");
     here.run(&["ledger", "show"]).expect(0, "spent of 7");
 
     // The report says what was spent, never more than was asked for.
@@ -37,45 +55,95 @@ fn a_release_is_whole_verifies_and_is_charged() {
     assert!(spent <= 3.0 && spent > 2.9, "{spent}");
 
     // A second release fits the cap for life, a third does not.
-    here.run(&["release", "--epsilon", "3", "--out", "second"]).expect(0, "1.0");
-    here.run(&["release", "--epsilon", "3", "--out", "third"]).expect(1, "remain");
+    here.run(&["release", "--epsilon", "3", "--out", "second"])
+        .expect(0, "1.0");
+    here.run(&["release", "--epsilon", "3", "--out", "third"])
+        .expect(1, "remain");
     assert!(!here.path("third").exists());
 
     // A release is never overwritten.
-    here.run(&["release", "--epsilon", "0.5", "--out", "out"]).expect(2, "exists already");
+    here.run(&["release", "--epsilon", "0.5", "--out", "out"])
+        .expect(2, "exists already");
 }
 
 #[test]
 fn the_same_seed_and_model_give_the_same_rows_and_more_rows_cost_nothing() {
     let here = Workplace::new();
-    here.run(&["release", "--epsilon", "1", "--out", "out"]).expect(0, "");
+    here.run(&["release", "--epsilon", "1", "--out", "out"])
+        .expect(0, "");
     let ledger = here.read("town.ledger.jsonl");
     for name in ["a.csv", "b.csv"] {
-        let arguments = ["sample", "out/model.safetensors", "--rows", "1234", "--out", name, "--seed", "9"];
+        let arguments = [
+            "sample",
+            "out/model.safetensors",
+            "--rows",
+            "1234",
+            "--out",
+            name,
+            "--seed",
+            "9",
+        ];
         here.run(&arguments).expect(0, "1234 rows");
     }
     assert_eq!(here.read("a.csv"), here.read("b.csv"));
     assert_eq!(here.read("a.csv").lines().count(), 1235);
     assert_eq!(here.read("town.ledger.jsonl"), ledger);
-    let arguments = ["sample", "out/model.safetensors", "--rows", "50", "--out", "c.parquet"];
+    let arguments = [
+        "sample",
+        "out/model.safetensors",
+        "--rows",
+        "50",
+        "--out",
+        "c.parquet",
+    ];
     here.run(&arguments).expect(0, "50 rows");
 }
 
 #[test]
 fn parquet_goes_in_and_comes_out() {
     let here = Workplace::new();
-    here.run(&["release", "--epsilon", "1", "--out", "first", "--format", "parquet"]).expect(0, "");
-    std::fs::rename(here.path("first/synthetic.parquet"), here.path("data.parquet")).unwrap();
-    here.run(&["release", "data.parquet", "--epsilon", "1", "--out", "second"]).expect(0, "");
+    here.run(&[
+        "release",
+        "--epsilon",
+        "1",
+        "--out",
+        "first",
+        "--format",
+        "parquet",
+    ])
+    .expect(0, "");
+    std::fs::rename(
+        here.path("first/synthetic.parquet"),
+        here.path("data.parquet"),
+    )
+    .unwrap();
+    here.run(&[
+        "release",
+        "data.parquet",
+        "--epsilon",
+        "1",
+        "--out",
+        "second",
+    ])
+    .expect(0, "");
     assert!(here.path("second/synthetic.parquet").is_file());
-    here.run(&["verify", "second"]).expect(0, "skipped the ledger holds the charge");
+    here.run(&["verify", "second"])
+        .expect(0, "skipped the ledger holds the charge");
 }
 
 #[test]
 fn a_changed_byte_in_any_file_is_found() {
     let here = Workplace::new();
-    here.run(&["release", "--epsilon", "1", "--out", "out"]).expect(0, "");
-    for name in ["model.safetensors", "policy.toml", "report.json", "report.md", "synthetic.csv", "MANIFEST"] {
+    here.run(&["release", "--epsilon", "1", "--out", "out"])
+        .expect(0, "");
+    for name in [
+        "model.safetensors",
+        "policy.toml",
+        "report.json",
+        "report.md",
+        "synthetic.csv",
+        "MANIFEST",
+    ] {
         let path = here.path("out").join(name);
         let sound = std::fs::read(&path).unwrap();
         for offset in [0, sound.len() / 3, sound.len() - 2] {
@@ -92,34 +160,63 @@ fn a_changed_byte_in_any_file_is_found() {
 #[test]
 fn a_report_whose_figures_do_not_follow_fails_even_with_a_fresh_manifest() {
     let here = Workplace::new();
-    here.run(&["release", "--epsilon", "1", "--out", "out"]).expect(0, "");
+    here.run(&["release", "--epsilon", "1", "--out", "out"])
+        .expect(0, "");
     let report = here.read("out/report.json");
     let value: serde_json::Value = serde_json::from_str(&report).unwrap();
     let spent = value["privacy"]["epsilon_spent"].to_string();
     here.write("out/report.json", report.replace(&spent, "0.1"));
-    here.run(&["verify", "out"]).expect(4, "cost more than stated");
+    here.run(&["verify", "out"])
+        .expect(4, "cost more than stated");
 }
 
 #[test]
 fn without_privacy_everything_says_so() {
     let here = Workplace::new();
-    let arguments = ["release", "--epsilon", "1", "--out", "out", "--insecure-no-privacy"];
+    let arguments = [
+        "release",
+        "--epsilon",
+        "1",
+        "--out",
+        "out",
+        "--insecure-no-privacy",
+    ];
     here.run(&arguments).expect(0, "NOT A PRIVATE RELEASE");
     assert!(!here.path("town.ledger.jsonl").exists());
-    assert!(here.read("out/report.md").matches("NOT A PRIVATE RELEASE").count() >= 2);
+    assert!(
+        here.read("out/report.md")
+            .matches("NOT A PRIVATE RELEASE")
+            .count()
+            >= 2
+    );
     assert!(here.read("out/report.json").contains("not_private"));
-    here.run(&["verify", "out"]).expect(4, "FAILED  the release is private");
-    let arguments = ["sample", "out/model.safetensors", "--rows", "5", "--out", "x.csv"];
+    here.run(&["verify", "out"])
+        .expect(4, "FAILED  the release is private");
+    let arguments = [
+        "sample",
+        "out/model.safetensors",
+        "--rows",
+        "5",
+        "--out",
+        "x.csv",
+    ];
     here.run(&arguments).expect(0, "THE MODEL IS NOT PRIVATE");
 }
 
 #[test]
 fn a_paid_count_replaces_a_public_number_of_units() {
     let here = Workplace::new();
-    here.write("dpsynth.toml", POLICY.replace("expected_units = 600", "expected_units = \"count\""));
-    here.run(&["release", "--epsilon", "3", "--out", "out"]).expect(0, "");
+    here.write(
+        "dpsynth.toml",
+        POLICY.replace("expected_units = 600", "expected_units = \"count\""),
+    );
+    here.run(&["release", "--epsilon", "3", "--out", "out"])
+        .expect(0, "");
     let rows = here.read("out/synthetic.csv").lines().count() - 1;
-    assert!((500..700).contains(&rows), "the noisy count is near the true one: {rows}");
+    assert!(
+        (500..700).contains(&rows),
+        "the noisy count is near the true one: {rows}"
+    );
     here.run(&["verify", "out"]).expect(0, "");
 }
 
@@ -128,9 +225,17 @@ fn replacing_a_row_costs_more_noise_than_adding_one() {
     let here = Workplace::new();
     let multiplier = |policy: &str| {
         here.write("dpsynth.toml", policy);
-        let out = here.run(&["plan", "--epsilon", "1"]).expect(0, "noise multiplier").out.clone();
+        let out = here
+            .run(&["plan", "--epsilon", "1"])
+            .expect(0, "noise multiplier")
+            .out
+            .clone();
         let (_, rest) = out.split_once("noise multiplier ").unwrap();
-        rest.split_whitespace().next().unwrap().parse::<f64>().unwrap()
+        rest.split_whitespace()
+            .next()
+            .unwrap()
+            .parse::<f64>()
+            .unwrap()
     };
     let add = multiplier(POLICY);
     let replace = multiplier(&POLICY.replace("add_or_remove_one", "replace_one"));
@@ -140,7 +245,12 @@ fn replacing_a_row_costs_more_noise_than_adding_one() {
 #[test]
 fn epsilon_changes_the_noise() {
     let here = Workplace::new();
-    let noise = |epsilon: &str| here.run(&["plan", "--epsilon", epsilon]).expect(0, "noise").out.clone();
+    let noise = |epsilon: &str| {
+        here.run(&["plan", "--epsilon", epsilon])
+            .expect(0, "noise")
+            .out
+            .clone()
+    };
     assert_ne!(noise("0.01"), noise("3"));
 }
 
@@ -148,39 +258,75 @@ fn epsilon_changes_the_noise() {
 fn the_demo_runs_from_its_policy() {
     let here = Workplace::new();
     let policies = workspace().join("policies");
-    here.write("clinic.toml", std::fs::read(policies.join("clinic.toml")).unwrap());
+    here.write(
+        "clinic.toml",
+        std::fs::read(policies.join("clinic.toml")).unwrap(),
+    );
     std::fs::create_dir(here.path("demo")).unwrap();
-    here.write("demo/clinic.csv", std::fs::read(policies.join("demo/clinic.csv")).unwrap());
-    here.run(&["release", "--policy", "clinic.toml", "--epsilon", "3", "--out", "out"]).expect(0, "");
-    here.run(&["verify", "out"]).expect(0, "ok      every row is in the schema and obeys every rule");
+    here.write(
+        "demo/clinic.csv",
+        std::fs::read(policies.join("demo/clinic.csv")).unwrap(),
+    );
+    here.run(&[
+        "release",
+        "--policy",
+        "clinic.toml",
+        "--epsilon",
+        "3",
+        "--out",
+        "out",
+    ])
+    .expect(0, "");
+    here.run(&["verify", "out"])
+        .expect(0, "ok      every row is in the schema and obeys every rule");
 }
 
 #[test]
 fn german_credit_runs_and_the_plan_says_how_little_it_can_carry() {
-    let Some(data) = shared_data("german_credit") else { return };
+    let Some(data) = shared_data("german_credit") else {
+        return;
+    };
     let here = Workplace::new();
     let policy = workspace().join("policies/german_credit.toml");
     let policy = policy.to_str().unwrap();
     let ledger = here.path("ledger.jsonl");
-    let common = ["--policy", policy, "--epsilon", "3", "--ledger", ledger.to_str().unwrap()];
-    here.run(&[&["plan"], &common[..]].concat()).expect(0, "learn little beyond the single columns");
+    let common = [
+        "--policy",
+        policy,
+        "--epsilon",
+        "3",
+        "--ledger",
+        ledger.to_str().unwrap(),
+    ];
+    here.run(&[&["plan"], &common[..]].concat())
+        .expect(0, "learn little beyond the single columns");
     let table = data.join("german_credit_data_with_risk.csv");
-    here.run(&[&["release", table.to_str().unwrap(), "--out", "out"], &common[..]].concat()).expect(0, "");
+    here.run(
+        &[
+            &["release", table.to_str().unwrap(), "--out", "out"],
+            &common[..],
+        ]
+        .concat(),
+    )
+    .expect(0, "");
     assert_eq!(here.read("out/synthetic.csv").lines().count(), 1001);
-    here.run(&["verify", "out", "--ledger", ledger.to_str().unwrap()]).expect(0, "");
+    here.run(&["verify", "out", "--ledger", ledger.to_str().unwrap()])
+        .expect(0, "");
 }
 
 #[test]
 fn a_draft_asks_the_owner_and_reads_nothing_but_the_header() {
     let here = Workplace::new();
     here.write("data.csv", table(3));
-    here.run(&["init", "data.csv", "--out", "draft.toml"]).expect(0, "OWNER");
+    here.run(&["init", "data.csv", "--out", "draft.toml"])
+        .expect(0, "OWNER");
     let draft = here.read("draft.toml");
     for name in ["age", "city", "income", "since"] {
         assert!(draft.contains(&format!("name = \"{name}\"")), "{draft}");
     }
     assert!(!draft.contains("north"), "a draft must not show a cell");
-    here.run(&["plan", "--policy", "draft.toml"]).expect(2, "findings; nothing was done");
+    here.run(&["plan", "--policy", "draft.toml"])
+        .expect(2, "findings; nothing was done");
 }
 
 #[test]
@@ -189,9 +335,14 @@ fn codes_are_explained_and_help_helps() {
     here.run(&["explain", "DPS0210"]).expect(0, "DPS0210");
     here.run(&["explain", "DPS7777"]).expect(2, "is not a code");
     here.run(&["--help"]).expect(0, "A first release");
-    for command in ["init", "plan", "release", "sample", "verify", "ledger", "explain"] {
+    for command in [
+        "init", "plan", "release", "sample", "verify", "ledger", "explain",
+    ] {
         here.run(&[command, "--help"]).expect(0, "Usage");
     }
     let help = here.run(&["release", "--help"]).out;
-    assert!(!help.contains("insecure"), "what protects nobody is not advertised");
+    assert!(
+        !help.contains("insecure"),
+        "what protects nobody is not advertised"
+    );
 }

@@ -21,10 +21,20 @@ fn every_file_of_every_corpus_is_survived() {
             let path = entry.unwrap().path();
             let bytes = std::fs::read(&path).unwrap();
             // Truncations stand in for what a crash or a bad transfer leaves.
-            for end in [0, bytes.len() / 3, bytes.len() / 2, bytes.len().saturating_sub(1), bytes.len()] {
+            for end in [
+                0,
+                bytes.len() / 3,
+                bytes.len() / 2,
+                bytes.len().saturating_sub(1),
+                bytes.len(),
+            ] {
                 let part = bytes[..end].to_vec();
                 let survived = catch_unwind(move || target(&part)).is_ok();
-                assert!(survived, "{} cut at {end} breaks the target {name}", path.display());
+                assert!(
+                    survived,
+                    "{} cut at {end} breaks the target {name}",
+                    path.display()
+                );
             }
             replayed += 1;
         }

@@ -7,31 +7,101 @@ use crate::program::workspace;
 
 /// The edges that `docs/architecture.md` allows.
 const ALLOWED: [(&str, &[&str]); 5] = [
-    ("dpsynth-privacy", &["dashu-int", "gemm", "getrandom", "rand_chacha", "serde", "serde_json", "sha2", "thiserror", "zeroize"]),
+    (
+        "dpsynth-privacy",
+        &[
+            "dashu-int",
+            "gemm",
+            "getrandom",
+            "rand_chacha",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "zeroize",
+        ],
+    ),
     ("dpsynth-table", &["chrono", "polars", "serde", "thiserror"]),
-    ("dpsynth-constraints", &["chrono", "dpsynth-table", "polars", "polars-lazy", "serde", "sqlparser", "thiserror"]),
-    ("dpsynth-train", &["candle-core", "candle-nn", "dpsynth-privacy", "dpsynth-table", "safetensors", "serde", "serde_json", "thiserror"]),
-    ("dpsynth", &["annotate-snippets", "chrono", "clap", "dpsynth-constraints", "dpsynth-privacy", "dpsynth-table", "dpsynth-train", "getrandom", "indicatif", "schemars", "serde", "serde_json", "sha2", "thiserror", "toml"]),
+    (
+        "dpsynth-constraints",
+        &[
+            "chrono",
+            "dpsynth-table",
+            "polars",
+            "polars-lazy",
+            "serde",
+            "sqlparser",
+            "thiserror",
+        ],
+    ),
+    (
+        "dpsynth-train",
+        &[
+            "candle-core",
+            "candle-nn",
+            "dpsynth-privacy",
+            "dpsynth-table",
+            "safetensors",
+            "serde",
+            "serde_json",
+            "thiserror",
+        ],
+    ),
+    (
+        "dpsynth",
+        &[
+            "annotate-snippets",
+            "chrono",
+            "clap",
+            "dpsynth-constraints",
+            "dpsynth-privacy",
+            "dpsynth-table",
+            "dpsynth-train",
+            "getrandom",
+            "indicatif",
+            "schemars",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "toml",
+        ],
+    ),
 ];
 
 #[test]
 fn crates_depend_on_nothing_but_what_is_allowed() {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .current_dir(workspace())
         .output()
         .unwrap();
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
-    assert_eq!(packages.len(), ALLOWED.len(), "a new crate needs a line here and in docs/architecture.md");
+    assert_eq!(
+        packages.len(),
+        ALLOWED.len(),
+        "a new crate needs a line here and in docs/architecture.md"
+    );
     for package in packages {
         let name = package["name"].as_str().unwrap();
         let allowed = ALLOWED.iter().find(|(crate_name, _)| *crate_name == name);
-        let allowed = allowed.unwrap_or_else(|| panic!("{name} is not in the table")).1;
+        let allowed = allowed
+            .unwrap_or_else(|| panic!("{name} is not in the table"))
+            .1;
         for dependency in package["dependencies"].as_array().unwrap() {
             if dependency["kind"].is_null() {
                 let dependency = dependency["name"].as_str().unwrap();
-                assert!(allowed.contains(&dependency), "{name} must not depend on {dependency}");
+                assert!(
+                    allowed.contains(&dependency),
+                    "{name} must not depend on {dependency}"
+                );
             }
         }
     }
@@ -58,7 +128,11 @@ fn every_code_has_its_section_and_every_section_its_code() {
         dpsynth_table::TableError::CODES,
         dpsynth_train::TrainError::CODES,
     ];
-    for code in families.into_iter().flatten().chain(dpsynth_table::WriteError::CODES) {
+    for code in families
+        .into_iter()
+        .flatten()
+        .chain(dpsynth_table::WriteError::CODES)
+    {
         assert!(codes.insert(*code), "{code} has two meanings");
     }
     let page = std::fs::read_to_string(workspace().join("docs/diagnostics.md")).unwrap();
@@ -68,5 +142,8 @@ fn every_code_has_its_section_and_every_section_its_code() {
         .collect();
     let missing: Vec<_> = codes.difference(&sections).collect();
     let stale: Vec<_> = sections.difference(&codes).collect();
-    assert!(missing.is_empty() && stale.is_empty(), "missing: {missing:?}; stale: {stale:?}");
+    assert!(
+        missing.is_empty() && stale.is_empty(),
+        "missing: {missing:?}; stale: {stale:?}"
+    );
 }

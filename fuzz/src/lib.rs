@@ -22,32 +22,59 @@ pub fn policy(bytes: &[u8]) {
 
 /// A rule's expression, as a condition and as a formula.
 pub fn rules(bytes: &[u8]) {
-    let Ok(expression) = std::str::from_utf8(bytes) else { return };
+    let Ok(expression) = std::str::from_utf8(bytes) else {
+        return;
+    };
     let expression = expression.to_owned();
     let kinds = [
-        RuleKind::Sql { expression: expression.clone() },
-        RuleKind::Derived { column: "total".to_owned(), formula: expression },
+        RuleKind::Sql {
+            expression: expression.clone(),
+        },
+        RuleKind::Derived {
+            column: "total".to_owned(),
+            formula: expression,
+        },
     ];
     for kind in kinds {
-        let spec = RuleSpec { name: "rule".to_owned(), kind, enforcement: None };
+        let spec = RuleSpec {
+            name: "rule".to_owned(),
+            kind,
+            enforcement: None,
+        };
         let _ = Rules::compile(vec![spec], &schema());
     }
 }
 
 /// A table: the first byte chooses the format. What is read lies in its domain.
 pub fn table(bytes: &[u8]) {
-    let Some((&choice, rest)) = bytes.split_first() else { return };
-    let format = if choice % 2 == 0 { Format::Csv } else { Format::Parquet };
-    let Ok(mut file) = tempfile::NamedTempFile::new() else { return };
+    let Some((&choice, rest)) = bytes.split_first() else {
+        return;
+    };
+    let format = if choice % 2 == 0 {
+        Format::Csv
+    } else {
+        Format::Parquet
+    };
+    let Ok(mut file) = tempfile::NamedTempFile::new() else {
+        return;
+    };
     if file.write_all(rest).is_err() {
         return;
     }
     let _ = read_header(file.path(), Some(format), b',');
     let schema = schema();
-    let options = ReadOptions { format: Some(format), delimiter: b',', ignored: Vec::new() };
+    let options = ReadOptions {
+        format: Some(format),
+        delimiter: b',',
+        ignored: Vec::new(),
+    };
     if let Ok(table) = read(file.path(), &schema, options) {
         for row in table.codes.chunks(table.columns) {
-            assert!(row.iter().zip(schema.codes()).all(|(&code, size)| u32::from(code) < size));
+            assert!(
+                row.iter()
+                    .zip(schema.codes())
+                    .all(|(&code, size)| u32::from(code) < size)
+            );
         }
     }
 }
@@ -60,7 +87,9 @@ pub fn ledger(bytes: &[u8]) {
 /// A model file: what is read is written back the same.
 pub fn model(bytes: &[u8]) {
     if let Ok((generator, notes)) = Generator::from_bytes(bytes) {
-        let written = generator.to_bytes(&notes).expect("what was read can be written");
+        let written = generator
+            .to_bytes(&notes)
+            .expect("what was read can be written");
         assert!(Generator::from_bytes(&written).is_ok());
     }
 }
@@ -75,9 +104,32 @@ fn schema() -> Schema {
     };
     let cells = Cells::Linear { count: 8 };
     Schema::new(vec![
-        column("age", Domain::Integer { min: 0, max: 120, cells: cells.clone() }, Missing::Allowed),
-        column("city", Domain::Categorical { categories: vec!["a".to_owned(), "b".to_owned()] }, Missing::Refused),
-        column("total", Domain::Float { min: -10.0, max: 1e6, decimals: Some(2), cells }, Missing::Allowed),
+        column(
+            "age",
+            Domain::Integer {
+                min: 0,
+                max: 120,
+                cells: cells.clone(),
+            },
+            Missing::Allowed,
+        ),
+        column(
+            "city",
+            Domain::Categorical {
+                categories: vec!["a".to_owned(), "b".to_owned()],
+            },
+            Missing::Refused,
+        ),
+        column(
+            "total",
+            Domain::Float {
+                min: -10.0,
+                max: 1e6,
+                decimals: Some(2),
+                cells,
+            },
+            Missing::Allowed,
+        ),
     ])
     .expect("a schema that is consistent")
 }

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use dpsynth_table::{Column, Domain, Missing, Schema};
-use polars::prelude::{DataFrame, DataType, Field, PlSmallStr, Schema as FrameSchema};
-use polars_lazy::prelude::{Expr, lit};
+use polars::prelude::{
+    AnyValue, DataFrame, DataType, Field, PlSmallStr, Scalar, Schema as FrameSchema,
+};
+use polars_lazy::prelude::{Expr, LiteralValue};
 
 use crate::error::RuleProblem;
 
@@ -149,12 +151,13 @@ impl Cell {
 
     /// Returns the cell as an expression of its column's type.
     pub(crate) fn literal(&self) -> Expr {
-        match self {
-            Self::Date(days) => lit(*days).cast(DataType::Date),
-            Self::Float(value) => lit(*value),
-            Self::Integer(value) => lit(*value),
-            Self::Text(text) => lit(text.as_str()),
-        }
+        let scalar = match self {
+            Self::Date(days) => Scalar::new(DataType::Date, AnyValue::Date(*days)),
+            Self::Float(value) => Scalar::from(*value),
+            Self::Integer(value) => Scalar::from(*value),
+            Self::Text(text) => Scalar::from(PlSmallStr::from_str(text)),
+        };
+        Expr::Literal(LiteralValue::Scalar(scalar))
     }
 }
 

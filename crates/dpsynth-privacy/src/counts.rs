@@ -26,7 +26,9 @@ impl Authorized<UnitCount> {
         let noise = noise(self.mechanism.noise_multiplier.value())?;
         let mut rng = self.key.stream(Purpose::CountNoise, 0, 0);
         let count = records.unit_count() as i64;
-        Ok(Released::by_mechanism(noisy(count, &noise, &mut rng, self.taint)))
+        Ok(Released::by_mechanism(noisy(
+            count, &noise, &mut rng, self.taint,
+        )))
     }
 }
 
@@ -44,7 +46,10 @@ impl Authorized<Marginals> {
     /// # Errors
     /// If a column does not exist, a marginal has too many cells, or the records do not fit what
     /// was paid for.
-    pub fn measure(self, data: &Private<Records>) -> Result<Released<Vec<Vec<i64>>>, MechanismError> {
+    pub fn measure(
+        self,
+        data: &Private<Records>,
+    ) -> Result<Released<Vec<Vec<i64>>>, MechanismError> {
         // Private: exact counts are in hand until the noise is added.
         let records = data.expose();
         self.admits(records)?;
@@ -69,7 +74,11 @@ fn noise(scale: f64) -> Result<RoundedGaussian, MechanismError> {
 }
 
 fn noisy(count: i64, noise: &RoundedGaussian, rng: &mut SecretRng, taint: Option<Taint>) -> i64 {
-    if taint == Some(Taint::NoNoise) { count } else { count.wrapping_add(noise.draw(rng)) }
+    if taint == Some(Taint::NoNoise) {
+        count
+    } else {
+        count.wrapping_add(noise.draw(rng))
+    }
 }
 
 fn count_cells(records: &Records, set: &[u32]) -> Result<Vec<i64>, MechanismError> {
@@ -77,7 +86,10 @@ fn count_cells(records: &Records, set: &[u32]) -> Result<Vec<i64>, MechanismErro
     let mut cells = 1usize;
     for &column in set {
         let size = *sizes.get(column as usize).ok_or(MechanismError::Columns)? as usize;
-        cells = cells.checked_mul(size).filter(|&c| c <= MAX_CELLS).ok_or(MechanismError::Columns)?;
+        cells = cells
+            .checked_mul(size)
+            .filter(|&c| c <= MAX_CELLS)
+            .ok_or(MechanismError::Columns)?;
     }
     if set.is_empty() {
         return Err(MechanismError::Columns);
@@ -107,7 +119,9 @@ mod tests {
     fn data_with(rows: usize, taint: Taint, seed: u64) -> (Private<Records>, crate::paid::Paid) {
         let multiplier = NoiseMultiplier::new(3.0).unwrap();
         let mechanisms = vec![
-            Mechanism::UnitCount(UnitCount { noise_multiplier: multiplier }),
+            Mechanism::UnitCount(UnitCount {
+                noise_multiplier: multiplier,
+            }),
             Mechanism::Marginals(Marginals {
                 column_sets: vec![vec![0], vec![1, 0]],
                 noise_multiplier: multiplier,
@@ -115,7 +129,12 @@ mod tests {
         ];
         let paid = insecure::paid(PrivacyUnit::Row, mechanisms, taint, seed);
         let records = Private::load(&paid, rows, |rows| {
-            Records::rows(vec![2, 3], (0..rows).flat_map(|i| [(i % 2) as u16, (i % 3) as u16]).collect())
+            Records::rows(
+                vec![2, 3],
+                (0..rows)
+                    .flat_map(|i| [(i % 2) as u16, (i % 3) as u16])
+                    .collect(),
+            )
         });
         (records.unwrap(), paid)
     }
@@ -123,8 +142,15 @@ mod tests {
     #[test]
     fn without_noise_the_counts_are_exact() {
         let (data, mut paid) = data_with(12, Taint::NoNoise, 0);
-        assert_eq!(*paid.authorize::<UnitCount>().unwrap().count(&data).unwrap(), 12);
-        let counts = paid.authorize::<Marginals>().unwrap().measure(&data).unwrap();
+        assert_eq!(
+            *paid.authorize::<UnitCount>().unwrap().count(&data).unwrap(),
+            12
+        );
+        let counts = paid
+            .authorize::<Marginals>()
+            .unwrap()
+            .measure(&data)
+            .unwrap();
         assert_eq!(*counts, vec![vec![6, 6], vec![2; 6]]);
     }
 
@@ -136,26 +162,39 @@ mod tests {
         let mut squares = 0.0;
         for seed in 0..3000 {
             let (data, mut paid) = data_with(12, Taint::FixedSeed, seed);
-            squares += (*paid.authorize::<UnitCount>().unwrap().count(&data).unwrap() - 12).pow(2) as f64;
+            squares +=
+                (*paid.authorize::<UnitCount>().unwrap().count(&data).unwrap() - 12).pow(2) as f64;
         }
         let variance = squares / 3000.0;
         // Rounding to integers adds 1/12.
-        assert!((variance / (9.0 + 1.0 / 12.0) - 1.0).abs() < 0.15, "{variance}");
+        assert!(
+            (variance / (9.0 + 1.0 / 12.0) - 1.0).abs() < 0.15,
+            "{variance}"
+        );
     }
 
     #[test]
     fn a_mechanism_runs_once() {
         let (_, mut paid) = data(12);
         assert!(paid.authorize::<UnitCount>().is_ok());
-        assert_eq!(paid.authorize::<UnitCount>().err(), Some(MechanismError::NotPaid));
-        assert_eq!(paid.authorize::<crate::mechanism::DpSgd>().err(), Some(MechanismError::NotPaid));
+        assert_eq!(
+            paid.authorize::<UnitCount>().err(),
+            Some(MechanismError::NotPaid)
+        );
+        assert_eq!(
+            paid.authorize::<crate::mechanism::DpSgd>().err(),
+            Some(MechanismError::NotPaid)
+        );
     }
 
     #[test]
     fn marginals_that_make_no_sense_are_refused() {
         let (data, _) = data(4);
         for set in [vec![], vec![2], vec![0; 27]] {
-            assert_eq!(count_cells(data.expose(), &set).err(), Some(MechanismError::Columns));
+            assert_eq!(
+                count_cells(data.expose(), &set).err(),
+                Some(MechanismError::Columns)
+            );
         }
     }
 }

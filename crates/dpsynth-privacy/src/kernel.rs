@@ -4,7 +4,10 @@
 //! pointers on, and run on the calling thread only, so that a product's bits depend on its
 //! operands and its shape alone.
 
-#![expect(unsafe_code, reason = "gemm takes raw pointers; every length is checked here first")]
+#![expect(
+    unsafe_code,
+    reason = "gemm takes raw pointers; every length is checked here first"
+)]
 
 use gemm::Parallelism;
 
@@ -78,10 +81,17 @@ fn multiply<T: Copy + Default + 'static>(
     destination: Destination,
     one: T,
 ) {
-    let ProductShape { rows, inner, columns } = shape;
+    let ProductShape {
+        rows,
+        inner,
+        columns,
+    } = shape;
     let size = |a: usize, b: usize| a.checked_mul(b).expect("matrix size overflows");
     assert!(left.len() >= size(rows, inner), "left operand is too short");
-    assert!(right.len() >= size(inner, columns), "right operand is too short");
+    assert!(
+        right.len() >= size(inner, columns),
+        "right operand is too short"
+    );
     assert!(output.len() >= size(rows, columns), "output is too short");
     if size(rows, columns) == 0 {
         return;
@@ -155,15 +165,24 @@ mod tests {
     fn products_of_integers_are_exact_in_every_orientation() {
         let mut rng = crate::random::PublicRng::from_seed(11);
         for (rows, inner, columns) in [(1, 1, 1), (3, 5, 7), (128, 17, 33), (40, 128, 65)] {
-            let shape = ProductShape { rows, inner, columns };
+            let shape = ProductShape {
+                rows,
+                inner,
+                columns,
+            };
             let mut draw = |n: usize| -> Vec<f64> {
-                (0..n).map(|_| (rng.next_u64() % (1 << 21)) as f64 - f64::from(1 << 20)).collect()
+                (0..n)
+                    .map(|_| (rng.next_u64() % (1 << 21)) as f64 - f64::from(1 << 20))
+                    .collect()
             };
             let (left, right) = (draw(rows * inner), draw(inner * columns));
             let expected = plain(shape, &left, &right);
             for left_t in [false, true] {
                 for right_t in [false, true] {
-                    let (mut l, mut r) = ((left.clone(), Operand::Plain), (right.clone(), Operand::Plain));
+                    let (mut l, mut r) = (
+                        (left.clone(), Operand::Plain),
+                        (right.clone(), Operand::Plain),
+                    );
                     if left_t {
                         l = (transpose(rows, inner, &left), Operand::Transposed);
                     }
@@ -171,9 +190,21 @@ mod tests {
                         r = (transpose(inner, columns, &right), Operand::Transposed);
                     }
                     let mut out = vec![1.0; rows * columns];
-                    multiply_f64(shape, (&l.0, l.1), (&r.0, r.1), &mut out, Destination::Overwrite);
+                    multiply_f64(
+                        shape,
+                        (&l.0, l.1),
+                        (&r.0, r.1),
+                        &mut out,
+                        Destination::Overwrite,
+                    );
                     assert_eq!(out, expected);
-                    multiply_f64(shape, (&l.0, l.1), (&r.0, r.1), &mut out, Destination::Accumulate);
+                    multiply_f64(
+                        shape,
+                        (&l.0, l.1),
+                        (&r.0, r.1),
+                        &mut out,
+                        Destination::Accumulate,
+                    );
                     assert!(out.iter().zip(&expected).all(|(a, b)| *a == 2.0 * b));
                 }
             }
@@ -183,7 +214,11 @@ mod tests {
     #[test]
     #[should_panic(expected = "too short")]
     fn a_short_slice_is_refused() {
-        let shape = ProductShape { rows: 2, inner: 2, columns: 2 };
+        let shape = ProductShape {
+            rows: 2,
+            inner: 2,
+            columns: 2,
+        };
         multiply_f32(
             shape,
             (&[1.0; 3], Operand::Plain),

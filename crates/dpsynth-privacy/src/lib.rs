@@ -47,5 +47,7 @@ pub use numbers::{
 pub use paid::{Authorizable, Authorized, MechanismError, Paid, Taint};
 pub use random::PublicRng;
 pub use records::{Records, RecordsError};
-pub use sgd::{BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel, Step, StepSequence};
+pub use sgd::{
+    BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel, Step, StepSequence,
+};
 pub use unit::{Adjacency, PrivacyUnit};

@@ -1,6 +1,5 @@
 //! Permission to run mechanisms: made by the ledger, used up by running them.
 
-
 use thiserror::Error;
 
 use crate::ledger::{ChargeId, ChargeReceipt};
@@ -40,11 +39,22 @@ impl Paid {
     pub(crate) fn recorded(receipt: ChargeReceipt, key: SecretKey) -> Self {
         let unit = receipt.after().unit.clone();
         let mechanisms = receipt.mechanisms().iter().cloned().map(Some).collect();
-        Self { receipt: Some(receipt), unit, mechanisms, key, taint: None }
+        Self {
+            receipt: Some(receipt),
+            unit,
+            mechanisms,
+            key,
+            taint: None,
+        }
     }
 
     /// Makes permissions that nothing was paid for; see [`crate::insecure`].
-    pub(crate) fn tainted(unit: PrivacyUnit, mechanisms: Vec<Mechanism>, taint: Taint, seed: u64) -> Self {
+    pub(crate) fn tainted(
+        unit: PrivacyUnit,
+        mechanisms: Vec<Mechanism>,
+        taint: Taint,
+        seed: u64,
+    ) -> Self {
         Self {
             receipt: None,
             unit,
@@ -94,7 +104,9 @@ impl Paid {
     /// Gives up all permissions, and names the charge if none of them was taken.
     pub(crate) fn untouched(self) -> Option<ChargeId> {
         let untouched = self.mechanisms.iter().all(Option::is_some);
-        self.receipt.filter(|_| untouched).map(|receipt| receipt.id())
+        self.receipt
+            .filter(|_| untouched)
+            .map(|receipt| receipt.id())
     }
 }
 
@@ -117,7 +129,11 @@ impl<M> Authorized<M> {
 
     /// Refuses records whose units may have more rows than was paid for.
     pub(crate) fn admits(&self, records: &Records) -> Result<(), MechanismError> {
-        if records.max_rows() > self.max_rows { Err(MechanismError::CapExceeded) } else { Ok(()) }
+        if records.max_rows() > self.max_rows {
+            Err(MechanismError::CapExceeded)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -167,10 +183,14 @@ impl Authorizable for UnitCount {
 #[non_exhaustive]
 pub enum MechanismError {
     /// Units may have more rows than the charge was priced for.
-    #[error("the records allow more rows per unit than the charge was priced for; cap the rows of each unit first")]
+    #[error(
+        "the records allow more rows per unit than the charge was priced for; cap the rows of each unit first"
+    )]
     CapExceeded,
     /// A column set names columns that the records lack, or its cells are too many.
-    #[error("a marginal names a column that does not exist, or has too many cells; choose fewer or smaller columns")]
+    #[error(
+        "a marginal names a column that does not exist, or has too many cells; choose fewer or smaller columns"
+    )]
     Columns,
     /// The model's shape does not fit the records or the weights.
     #[error("the model does not fit the records or its weights; build it from the same schema")]
@@ -179,7 +199,9 @@ pub enum MechanismError {
     #[error("the charge holds no further mechanism of this kind; charge the ledger for it first")]
     NotPaid,
     /// The noise's scale is outside what the sampler supports.
-    #[error("the scale of the noise is outside what the exact sampler supports; choose another noise multiplier")]
+    #[error(
+        "the scale of the noise is outside what the exact sampler supports; choose another noise multiplier"
+    )]
     Scale,
 }
 

@@ -184,7 +184,11 @@ mod tests {
 
     #[test]
     fn a_stream_is_reproducible_and_keys_differ() {
-        let draw = |seed| SecretKey::fixed(seed).stream(Purpose::CountNoise, 1, 2).next_u64();
+        let draw = |seed| {
+            SecretKey::fixed(seed)
+                .stream(Purpose::CountNoise, 1, 2)
+                .next_u64()
+        };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
         let (first, second) = (SecretKey::from_os().unwrap(), SecretKey::from_os().unwrap());

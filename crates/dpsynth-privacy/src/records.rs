@@ -24,7 +24,10 @@ impl Records {
     /// # Errors
     /// If a code lies outside its domain, or the shape does not fit.
     pub fn rows(domain_sizes: Vec<u32>, codes: Vec<u16>) -> Result<Self, RecordsError> {
-        let rows = codes.len().checked_div(domain_sizes.len()).ok_or(RecordsError::Shape)?;
+        let rows = codes
+            .len()
+            .checked_div(domain_sizes.len())
+            .ok_or(RecordsError::Shape)?;
         let rows = u32::try_from(rows).map_err(|_| RecordsError::TooMany)?;
         Self::grouped(domain_sizes, codes, (0..=rows).collect(), 1)
     }
@@ -52,15 +55,27 @@ impl Records {
         if !(1..=BLOCK_ROWS as u32).contains(&max_rows) {
             return Err(RecordsError::Cap);
         }
-        if unit_starts.windows(2).any(|w| w[1] <= w[0] || w[1] - w[0] > max_rows) {
+        if unit_starts
+            .windows(2)
+            .any(|w| w[1] <= w[0] || w[1] - w[0] > max_rows)
+        {
             return Err(RecordsError::Cap);
         }
         for row in codes.chunks_exact(columns) {
-            if row.iter().zip(&domain_sizes).any(|(&code, &size)| u32::from(code) >= size) {
+            if row
+                .iter()
+                .zip(&domain_sizes)
+                .any(|(&code, &size)| u32::from(code) >= size)
+            {
                 return Err(RecordsError::OutOfDomain);
             }
         }
-        Ok(Self { domain_sizes, codes, unit_starts, max_rows })
+        Ok(Self {
+            domain_sizes,
+            codes,
+            unit_starts,
+            max_rows,
+        })
     }
 
     /// Sizes of the domains of the columns: public.
@@ -97,7 +112,9 @@ impl Records {
 #[non_exhaustive]
 pub enum RecordsError {
     /// A unit has no row, or more rows than the cap.
-    #[error("a privacy unit has more rows than its cap allows, or none; cap the rows of each unit first")]
+    #[error(
+        "a privacy unit has more rows than its cap allows, or none; cap the rows of each unit first"
+    )]
     Cap,
     /// A code lies outside its domain.
     #[error("a code lies outside the domain of its column; encode the table with its schema")]

@@ -28,10 +28,12 @@ pub(crate) fn calibrate_columns(
     rng: &mut PublicRng,
 ) -> Result<(), TrainError> {
     let generator = Generator::from_weights(shape.clone(), weights)?;
-    let latents: Vec<f32> =
-        (0..LATENTS * shape.latent()).map(|_| rng.normal() as f32).collect();
-    let logits =
-        generator.logits_without_bias(latents, LATENTS).map_err(|_| TrainError::Decoder)?;
+    let latents: Vec<f32> = (0..LATENTS * shape.latent())
+        .map(|_| rng.normal() as f32)
+        .collect();
+    let logits = generator
+        .logits_without_bias(latents, LATENTS)
+        .map_err(|_| TrainError::Decoder)?;
     let total = shape.total_codes();
     let start = weights.len() - total;
     for column in 0..shape.columns() {
@@ -42,7 +44,11 @@ pub(crate) fn calibrate_columns(
         for _ in 0..ROUNDS {
             let mut means = vec![0.0f64; range.len()];
             for logits in logits.chunks_exact(total) {
-                for ((value, &logit), &bias) in row.iter_mut().zip(&logits[range.clone()]).zip(biases.iter()) {
+                for ((value, &logit), &bias) in row
+                    .iter_mut()
+                    .zip(&logits[range.clone()])
+                    .zip(biases.iter())
+                {
                     *value = logit + bias;
                 }
                 let largest = row.iter().copied().fold(f32::MIN, f32::max);
@@ -84,12 +90,17 @@ mod tests {
         let mut rng = PublicRng::from_seed(1);
         let mut weights = initial_weights(&shape, &counts, &mut rng).unwrap();
         // A drift, as noisy training leaves it.
-        weights.iter_mut().for_each(|weight| *weight += 0.3 * rng.normal() as f32);
+        weights
+            .iter_mut()
+            .for_each(|weight| *weight += 0.3 * rng.normal() as f32);
         calibrate_columns(&shape, &mut weights, &counts, &mut rng).unwrap();
         let generator = Generator::from_weights(shape, &weights).unwrap();
         let rows = generator.sample(40_000, &mut rng).unwrap();
         let ones = rows.chunks(4).filter(|row| row[2] == 1).count() as f64 / 40_000.0;
         let twos = rows.chunks(4).filter(|row| row[0] == 2).count() as f64 / 40_000.0;
-        assert!((ones - 0.1).abs() < 0.02 && (twos - 0.7).abs() < 0.03, "{ones} {twos}");
+        assert!(
+            (ones - 0.1).abs() < 0.02 && (twos - 0.7).abs() < 0.03,
+            "{ones} {twos}"
+        );
     }
 }

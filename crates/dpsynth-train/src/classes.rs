@@ -23,7 +23,10 @@ pub fn fits_classes(shape: &VaeShape, classes: usize) -> bool {
     (2..=MAX_CLASSES).contains(&classes)
         && network.decoder_hidden.len() == 2
         && network.encoder_hidden.len() == 1
-        && network.decoder_hidden.iter().all(|&width| width as usize >= 2 * classes)
+        && network
+            .decoder_hidden
+            .iter()
+            .all(|&width| width as usize >= 2 * classes)
         && network.encoder_hidden[0] as usize >= 2 * classes
 }
 
@@ -36,7 +39,9 @@ pub(crate) fn start_at_classes(
     counts: &StartingCounts,
     weights: &mut [f32],
 ) -> Result<(), TrainError> {
-    let Some(by_class) = &counts.by_class else { return Ok(()) };
+    let Some(by_class) = &counts.by_class else {
+        return Ok(());
+    };
     let classes = shape.column_range(by_class.target).len();
     if !fits_classes(shape, classes) || by_class.tables.len() != shape.columns() {
         return Err(TrainError::OneWayCounts);
@@ -99,7 +104,11 @@ impl<'w> Layer<'w> {
         let sizes = shape.layers()[layer];
         let (matrix, biases) =
             weights[shape.layer_range(layer)].split_at_mut(sizes.inputs() * sizes.outputs);
-        Self { matrix, biases, outputs: sizes.outputs }
+        Self {
+            matrix,
+            biases,
+            outputs: sizes.outputs,
+        }
     }
 
     fn set(&mut self, input: usize, output: usize, weight: f64) {
@@ -111,7 +120,11 @@ impl<'w> Layer<'w> {
     }
 
     fn silence_output(&mut self, output: usize) {
-        self.matrix.iter_mut().skip(output).step_by(self.outputs).for_each(|weight| *weight = 0.0);
+        self.matrix
+            .iter_mut()
+            .skip(output)
+            .step_by(self.outputs)
+            .for_each(|weight| *weight = 0.0);
         self.biases[output] = 0.0;
     }
 
@@ -134,7 +147,14 @@ fn class_logits(
         if column == target {
             for (class, logits) in logits.iter_mut().enumerate() {
                 let other = OTHER_CLASSES / (classes - 1) as f64;
-                logits.extend((0..size).map(|code| if code == class { 1.0 - OTHER_CLASSES } else { other }.ln()));
+                logits.extend((0..size).map(|code| {
+                    if code == class {
+                        1.0 - OTHER_CLASSES
+                    } else {
+                        other
+                    }
+                    .ln()
+                }));
             }
             continue;
         }
@@ -143,8 +163,14 @@ fn class_logits(
             return Err(TrainError::OneWayCounts);
         }
         for (class, logits) in logits.iter_mut().enumerate() {
-            let within: Vec<f64> = (0..size).map(|code| table[code * classes + class]).collect();
-            logits.extend(log_shares(&within, Some(&counts.one_way[column]), counts.noise_stddev));
+            let within: Vec<f64> = (0..size)
+                .map(|code| table[code * classes + class])
+                .collect();
+            logits.extend(log_shares(
+                &within,
+                Some(&counts.one_way[column]),
+                counts.noise_stddev,
+            ));
         }
     }
     Ok(logits)
@@ -152,7 +178,10 @@ fn class_logits(
 
 /// Shares of the classes, none of them zero.
 fn shares(counts: &[f64], noise_stddev: f64) -> Vec<f64> {
-    log_shares(counts, None, noise_stddev).into_iter().map(|share| share.exp().max(1e-4)).collect()
+    log_shares(counts, None, noise_stddev)
+        .into_iter()
+        .map(|share| share.exp().max(1e-4))
+        .collect()
 }
 
 /// Normal quantiles that cut off the shares of the first classes, in order.
@@ -191,7 +220,10 @@ fn truncated_moments(shares: &[f64], cuts: &[f64]) -> (Vec<f64>, f64) {
 fn quantile(probability: f64) -> f64 {
     let cumulative = |z: f64| {
         let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());
-        let poly = t * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
+        let poly = t
+            * (0.319_381_530
+                + t * (-0.356_563_782
+                    + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
         let tail = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt() * poly;
         if z >= 0.0 { 1.0 - tail } else { tail }
     };
@@ -241,24 +273,46 @@ mod tests {
         .unwrap();
         // Classes are the codes of column 1, with shares 0.5, 0.3 and 0.2; code 0 of column 0 has
         // shares 0.7, 0.1 and 0.4 within them.
-        let within = [[700.0, 100.0, 100.0, 100.0], [60.0, 420.0, 60.0, 60.0], [160.0, 80.0, 80.0, 80.0]];
+        let within = [
+            [700.0, 100.0, 100.0, 100.0],
+            [60.0, 420.0, 60.0, 60.0],
+            [160.0, 80.0, 80.0, 80.0],
+        ];
         let totals = [1000.0, 600.0, 400.0];
-        let table: Vec<f64> = (0..4).flat_map(|code| (0..3).map(move |class| (code, class))).map(|(code, class)| within[class][code]).collect();
+        let table: Vec<f64> = (0..4)
+            .flat_map(|code| (0..3).map(move |class| (code, class)))
+            .map(|(code, class)| within[class][code])
+            .collect();
         let counts = StartingCounts {
             one_way: vec![vec![920.0, 600.0, 240.0, 240.0], totals.to_vec()],
-            by_class: Some(ClassCounts { target: 1, tables: vec![table, vec![]] }),
+            by_class: Some(ClassCounts {
+                target: 1,
+                tables: vec![table, vec![]],
+            }),
             noise_stddev: 1.0,
         };
         let weights = initial_weights(&shape, &counts, &mut PublicRng::from_seed(3)).unwrap();
         let generator = Generator::from_weights(shape, &weights).unwrap();
-        let rows = generator.sample(40_000, &mut PublicRng::from_seed(4)).unwrap();
+        let rows = generator
+            .sample(40_000, &mut PublicRng::from_seed(4))
+            .unwrap();
         for class in 0..3 {
-            let of_class: Vec<_> = rows.chunks(2).filter(|row| usize::from(row[1]) == class).collect();
+            let of_class: Vec<_> = rows
+                .chunks(2)
+                .filter(|row| usize::from(row[1]) == class)
+                .collect();
             let share = of_class.len() as f64 / 40_000.0;
-            assert!((share - totals[class] / 2000.0).abs() < 0.03, "{class}: {share}");
-            let zeros = of_class.iter().filter(|row| row[0] == 0).count() as f64 / of_class.len() as f64;
+            assert!(
+                (share - totals[class] / 2000.0).abs() < 0.03,
+                "{class}: {share}"
+            );
+            let zeros =
+                of_class.iter().filter(|row| row[0] == 0).count() as f64 / of_class.len() as f64;
             let expected = within[class][0] / within[class].iter().sum::<f64>();
-            assert!((zeros - expected).abs() < 0.06, "{class}: {zeros} {expected}");
+            assert!(
+                (zeros - expected).abs() < 0.06,
+                "{class}: {zeros} {expected}"
+            );
         }
     }
 }

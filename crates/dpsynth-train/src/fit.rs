@@ -87,12 +87,14 @@ pub fn fit(
         taken += 1;
         on_step(StepProgress { taken, steps });
     }
-    training.zip(starting.clone()).try_map(|(training, counts)| {
-        let mut weights = training.averaged_weights()?;
-        let mut rng = PublicRng::from_seed(plan.seed).stream(CALIBRATION);
-        calibrate_columns(&plan.shape, &mut weights, &counts, &mut rng)?;
-        Generator::from_weights(plan.shape.clone(), &weights)
-    })
+    training
+        .zip(starting.clone())
+        .try_map(|(training, counts)| {
+            let mut weights = training.averaged_weights()?;
+            let mut rng = PublicRng::from_seed(plan.seed).stream(CALIBRATION);
+            calibrate_columns(&plan.shape, &mut weights, &counts, &mut rng)?;
+            Generator::from_weights(plan.shape.clone(), &weights)
+        })
 }
 
 /// Stream of the public seed from which the latents of the calibration are drawn.

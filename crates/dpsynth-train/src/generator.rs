@@ -135,7 +135,11 @@ impl Generator {
 
     /// Runs latents through the decoder, but for the biases of the last layer: adding those by
     /// candle's broadcast would take longer than the product.
-    pub(crate) fn logits_without_bias(&self, latents: Vec<f32>, rows: usize) -> candle_core::Result<Vec<f32>> {
+    pub(crate) fn logits_without_bias(
+        &self,
+        latents: Vec<f32>,
+        rows: usize,
+    ) -> candle_core::Result<Vec<f32>> {
         let mut values = Tensor::from_vec(latents, (rows, self.shape.latent()), &Device::Cpu)?;
         let last = self.layers.len() - 1;
         for layer in &self.layers[..last] {
@@ -174,7 +178,9 @@ mod tests {
         let shape = VaeShape::new(small()).unwrap();
         let sizes = shape.network().domain_sizes.iter();
         let counts = StartingCounts {
-            one_way: sizes.map(|&size| (1..=size).map(f64::from).collect()).collect(),
+            one_way: sizes
+                .map(|&size| (1..=size).map(f64::from).collect())
+                .collect(),
             by_class: None,
             noise_stddev: 0.1,
         };

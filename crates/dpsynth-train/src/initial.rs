@@ -102,19 +102,32 @@ pub(crate) fn log_shares(counts: &[f64], pattern: Option<&[f64]>, noise_stddev: 
     let drowned = |count: f64| count <= noise_stddev;
     let left: f64 = counts.iter().filter(|&&count| drowned(count)).sum();
     let weight = |code: usize| pattern.map_or(1.0, |pattern| pattern[code].max(0.0));
-    let weights: f64 =
-        (0..counts.len()).filter(|&code| drowned(counts[code])).map(weight).sum::<f64>().max(1e-9);
+    let weights: f64 = (0..counts.len())
+        .filter(|&code| drowned(counts[code]))
+        .map(weight)
+        .sum::<f64>()
+        .max(1e-9);
     let smoothed: Vec<f64> = counts
         .iter()
         .enumerate()
         .map(|(code, &count)| {
-            if drowned(count) { left.max(0.0) * weight(code) / weights } else { count }
+            if drowned(count) {
+                left.max(0.0) * weight(code) / weights
+            } else {
+                count
+            }
         })
         .collect();
     let total = smoothed.iter().sum::<f64>().max(1e-9);
-    let floored: Vec<f64> = smoothed.iter().map(|count| (count / total).max(SMALLEST_SHARE)).collect();
+    let floored: Vec<f64> = smoothed
+        .iter()
+        .map(|count| (count / total).max(SMALLEST_SHARE))
+        .collect();
     let sum: f64 = floored.iter().sum();
-    floored.into_iter().map(|share| (share / sum).ln()).collect()
+    floored
+        .into_iter()
+        .map(|share| (share / sum).ln())
+        .collect()
 }
 
 /// Deviation of the output weights in units of 1/√fan-in.
@@ -150,7 +163,10 @@ mod tests {
         assert!((biases[4] - (SMALLEST_SHARE as f32).ln()).abs() < 1e-3);
         assert!((biases[12] - (1.0f32 / 9.0).ln()).abs() < 1e-6);
         for column in 0..shape.columns() {
-            let total: f32 = biases[shape.column_range(column)].iter().map(|b| b.exp()).sum();
+            let total: f32 = biases[shape.column_range(column)]
+                .iter()
+                .map(|b| b.exp())
+                .sum();
             assert!((total - 1.0).abs() < 1e-5);
         }
     }
@@ -158,7 +174,10 @@ mod tests {
     #[test]
     fn cells_that_drown_in_noise_share_their_sum() {
         let shares = log_shares(&[1000.0, 8.0, -2.0, 6.0], None, 10.0);
-        assert!((shares[1] - (4.0f64 / 1012.0).ln()).abs() < 1e-3, "{shares:?}");
+        assert!(
+            (shares[1] - (4.0f64 / 1012.0).ln()).abs() < 1e-3,
+            "{shares:?}"
+        );
         assert_eq!(shares[1], shares[2]);
         let patterned = log_shares(&[1000.0, 8.0, -2.0, 6.0], Some(&[0.0, 3.0, 1.0, 0.0]), 10.0);
         assert!((patterned[1] - patterned[2] - 3.0f64.ln()).abs() < 1e-9);
@@ -185,7 +204,10 @@ mod tests {
         for spoil in spoilt {
             let mut bad = counts();
             spoil(&mut bad);
-            assert!(matches!(one_way_biases(&shape, &bad), Err(TrainError::OneWayCounts)));
+            assert!(matches!(
+                one_way_biases(&shape, &bad),
+                Err(TrainError::OneWayCounts)
+            ));
         }
     }
 

@@ -28,17 +28,28 @@ impl Folder {
     pub fn begin(place: &Path) -> Result<Self, FolderError> {
         let name = place
             .file_name()
-            .ok_or_else(|| FolderError::Name { path: place.to_owned() })?
+            .ok_or_else(|| FolderError::Name {
+                path: place.to_owned(),
+            })?
             .to_string_lossy()
             .into_owned();
         if place.exists() {
-            return Err(FolderError::Exists { path: place.to_owned() });
+            return Err(FolderError::Exists {
+                path: place.to_owned(),
+            });
         }
         let partial = place.with_file_name(format!(".{name}.partial-{}", std::process::id()));
         fs::create_dir_all(parent(place))
             .and_then(|()| fs::create_dir(&partial))
-            .map_err(|source| FolderError::Io { path: partial.clone(), source })?;
-        Ok(Self { partial, place: place.to_owned(), finished: false })
+            .map_err(|source| FolderError::Io {
+                path: partial.clone(),
+                source,
+            })?;
+        Ok(Self {
+            partial,
+            place: place.to_owned(),
+            finished: false,
+        })
     }
 
     /// Writes the synthetic table.
@@ -55,7 +66,9 @@ impl Folder {
         schema: &Schema,
         format: Format,
     ) -> Result<(), FolderError> {
-        let path = self.partial.join(format!("synthetic.{}", format.extension()));
+        let path = self
+            .partial
+            .join(format!("synthetic.{}", format.extension()));
         Ok(write(table, schema, &path, format)?)
     }
 
@@ -77,12 +90,14 @@ impl Folder {
 
     fn write_bytes(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
         let path = self.partial.join(name);
-        let written = OpenOptions::new().write(true).create_new(true).open(&path).and_then(
-            |mut file| {
+        let written = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .and_then(|mut file| {
                 file.write_all(bytes)?;
                 file.sync_all()
-            },
-        );
+            });
         written.map_err(|source| FolderError::Io { path, source })
     }
 
@@ -102,7 +117,10 @@ impl Folder {
             self.finished = true;
             File::open(parent(&self.place))?.sync_all()
         });
-        moved.map_err(|source| FolderError::Io { path: self.place.clone(), source })
+        moved.map_err(|source| FolderError::Io {
+            path: self.place.clone(),
+            source,
+        })
     }
 }
 
@@ -136,7 +154,10 @@ pub fn manifest(folder: &Path) -> Result<String, FolderError> {
         }
         Ok(text)
     };
-    list().map_err(|source| FolderError::Io { path: folder.to_owned(), source })
+    list().map_err(|source| FolderError::Io {
+        path: folder.to_owned(),
+        source,
+    })
 }
 
 fn sync_all(folder: &Path) -> io::Result<()> {

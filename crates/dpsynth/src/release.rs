@@ -75,7 +75,13 @@ pub fn release(
     request: ReleaseRequest<'_>,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, ReleaseError> {
-    let ReleaseRequest { policy, plan, data, out, protection } = request;
+    let ReleaseRequest {
+        policy,
+        plan,
+        data,
+        out,
+        protection,
+    } = request;
     // What can fail without a charge fails first; a header holds only what the policy states.
     let folder = Folder::begin(out)?;
     let format = plan.format.map_or_else(|| Format::of_path(data), Ok)?;
@@ -88,8 +94,12 @@ pub fn release(
             (Some(ledger), paid)
         }
         Protection::None => {
-            let paid =
-                insecure::paid(plan.unit.clone(), plan.mechanisms(), Taint::NoNoise, plan.seed);
+            let paid = insecure::paid(
+                plan.unit.clone(),
+                plan.mechanisms(),
+                Taint::NoNoise,
+                plan.seed,
+            );
             (None, paid)
         }
     };
@@ -97,9 +107,22 @@ pub fn release(
 
     on_progress(Progress::Loading);
     // Derived columns are computed afterwards, so those of the file are not read.
-    let ignored = policy.ignored.iter().cloned().chain(policy.derived()).collect();
-    let options = ReadOptions { format: None, delimiter: policy.dataset.delimiter, ignored };
-    let source = Source { path: data.to_owned(), schema: modelled, options };
+    let ignored = policy
+        .ignored
+        .iter()
+        .cloned()
+        .chain(policy.derived())
+        .collect();
+    let options = ReadOptions {
+        format: None,
+        delimiter: policy.dataset.delimiter,
+        ignored,
+    };
+    let source = Source {
+        path: data.to_owned(),
+        schema: modelled,
+        options,
+    };
     let records = match Private::load(&paid, source, load) {
         Ok(records) => records,
         Err(error) => {
@@ -119,7 +142,9 @@ pub fn release(
     on_progress(Progress::Sampling);
     let rows = plan.rows.or(units).unwrap_or(1);
     let rows = usize::try_from(rows).map_err(|_| ReleaseError::TooManyRows)?;
-    let made = generator.clone().try_map(|generator| synthesise(&generator, policy, rows, plan.seed))?;
+    let made = generator
+        .clone()
+        .try_map(|generator| synthesise(&generator, policy, rows, plan.seed))?;
     let outcomes = made.1.clone();
     let table = made.map(|(table, _)| table);
     let report = report::build(&Ingredients {
@@ -175,7 +200,10 @@ fn check_header(policy: &Policy, data: &Path) -> Result<(), ReleaseError> {
         .filter(|name| !header.iter().any(|column| column == name))
         .map(str::to_owned)
         .collect();
-    if !header.iter().any(|column| policy.schema.column(column).is_some()) {
+    if !header
+        .iter()
+        .any(|column| policy.schema.column(column).is_some())
+    {
         // The first record may be one of data, and must not be shown then.
         return Err(TableError::HeaderNotFound.into());
     }
@@ -199,7 +227,11 @@ struct Source {
 
 /// Reads the table inside the boundary.
 fn load(source: Source) -> Result<Records, ReleaseError> {
-    let Source { path, schema, options } = source;
+    let Source {
+        path,
+        schema,
+        options,
+    } = source;
     let table = read(&path, &schema, options)?;
     Ok(Records::rows(schema.codes(), table.codes)?)
 }
@@ -232,9 +264,15 @@ fn fit_generator(
         optimiser: plan.optimiser,
         seed: plan.seed,
     };
-    let generator = fit(&training, &counts, paid.authorize::<DpSgd>()?, records, &mut |step| {
-        on_progress(Progress::Training(step));
-    })?;
+    let generator = fit(
+        &training,
+        &counts,
+        paid.authorize::<DpSgd>()?,
+        records,
+        &mut |step| {
+            on_progress(Progress::Training(step));
+        },
+    )?;
     Ok((generator, Some(units)))
 }
 
@@ -251,7 +289,11 @@ fn starting_counts(
         .map(|counts| counts.into_iter().map(|count| count as f64).collect())
         .collect();
     let Some(target) = target else {
-        return StartingCounts { one_way: tables, by_class: None, noise_stddev };
+        return StartingCounts {
+            one_way: tables,
+            by_class: None,
+            noise_stddev,
+        };
     };
     let classes = sizes[target] as usize;
     let one_way = tables
@@ -261,7 +303,10 @@ fn starting_counts(
             if column == target {
                 table.clone()
             } else {
-                table.chunks(classes).map(|within| within.iter().sum()).collect()
+                table
+                    .chunks(classes)
+                    .map(|within| within.iter().sum())
+                    .collect()
             }
         })
         .collect();
@@ -271,7 +316,11 @@ fn starting_counts(
         .map(|(column, table)| if column == target { Vec::new() } else { table })
         .collect();
     let by_class = Some(ClassCounts { target, tables });
-    StartingCounts { one_way, by_class, noise_stddev }
+    StartingCounts {
+        one_way,
+        by_class,
+        noise_stddev,
+    }
 }
 
 /// Why there is no release.
@@ -320,12 +369,21 @@ pub enum ReleaseError {
 
 fn header_text(absent: &[String], unknown: &[String]) -> String {
     let quote = |names: &[String]| {
-        names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        names
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     match (absent.is_empty(), unknown.is_empty()) {
         (false, true) => format!("missing: {}", quote(absent)),
         (true, false) => format!("not declared: {}", quote(unknown)),
-        _ => format!("missing: {}; not declared: {}", quote(absent), quote(unknown)).replace("; ", ", "),
+        _ => format!(
+            "missing: {}; not declared: {}",
+            quote(absent),
+            quote(unknown)
+        )
+        .replace("; ", ", "),
     }
 }
 

@@ -30,15 +30,21 @@ pub fn synthesise(
     let mut choices = streams.stream(CHOICES);
     let mut failure = None;
     let mut draw = |count: usize| {
-        let codes = generator.sample(count, &mut latents).unwrap_or_else(|error| {
-            failure.get_or_insert(error);
-            // No rows: the failure is reported once enforcing has given up.
-            Vec::new()
-        });
+        let codes = generator
+            .sample(count, &mut latents)
+            .unwrap_or_else(|error| {
+                failure.get_or_insert(error);
+                // No rows: the failure is reported once enforcing has given up.
+                Vec::new()
+            });
         Table::decode(&modelled, &codes, &mut || cells.uniform()).to_dataframe()
     };
-    let enforced =
-        policy.rules.enforce(rows, &mut draw, &mut || choices.uniform(), Limits::default());
+    let enforced = policy.rules.enforce(
+        rows,
+        &mut draw,
+        &mut || choices.uniform(),
+        Limits::default(),
+    );
     if let Some(error) = failure {
         return Err(error.into());
     }
@@ -66,7 +72,9 @@ const CHOICES: u64 = 3;
 #[non_exhaustive]
 pub enum SynthesisError {
     /// The generator was made under another policy.
-    #[error("the model was made for other columns than the policy declares; use the policy of its own release")]
+    #[error(
+        "the model was made for other columns than the policy declares; use the policy of its own release"
+    )]
     PolicyMismatch,
     /// A rule could not be enforced.
     #[error(transparent)]

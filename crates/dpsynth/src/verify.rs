@@ -50,26 +50,58 @@ pub fn verify(folder: &Path, ledger: Option<&Path>) -> Vec<Check> {
         let outcome = result.map_or_else(|why| Outcome::Failed { why }, |()| Outcome::Passed);
         checks.push(Check { what, outcome });
     };
-    check("every file is the one that the manifest lists", files(folder));
+    check(
+        "every file is the one that the manifest lists",
+        files(folder),
+    );
     let report = read_report(folder);
-    check("report.json is a report", report.as_ref().map(|_| ()).map_err(Clone::clone));
+    check(
+        "report.json is a report",
+        report.as_ref().map(|_| ()).map_err(Clone::clone),
+    );
     let policy = read_policy(folder);
-    check("policy.toml is a policy", policy.as_ref().map(|_| ()).map_err(Clone::clone));
-    let (Ok(report), Ok(policy)) = (report, policy) else { return checks };
+    check(
+        "policy.toml is a policy",
+        policy.as_ref().map(|_| ()).map_err(Clone::clone),
+    );
+    let (Ok(report), Ok(policy)) = (report, policy) else {
+        return checks;
+    };
 
-    check("the release is private", report.not_private.clone().map_or(Ok(()), Err));
-    check("the policy is the one that the report names", same_policy(&report, &policy));
-    check("the budget is within the policy", within_policy(&report, &policy));
-    check("every mechanism has the price that the report states", prices(&report));
-    check("report.md says what report.json says", page(folder, &report));
-    check("every row is in the schema and obeys every rule", rows(folder, &report, &policy));
+    check(
+        "the release is private",
+        report.not_private.clone().map_or(Ok(()), Err),
+    );
+    check(
+        "the policy is the one that the report names",
+        same_policy(&report, &policy),
+    );
+    check(
+        "the budget is within the policy",
+        within_policy(&report, &policy),
+    );
+    check(
+        "every mechanism has the price that the report states",
+        prices(&report),
+    );
+    check(
+        "report.md says what report.json says",
+        page(folder, &report),
+    );
+    check(
+        "every row is in the schema and obeys every rule",
+        rows(folder, &report, &policy),
+    );
     check("the model is one of this policy", model(folder, &policy));
     const CHARGE: &str = "the ledger holds the charge";
     match ledger {
         Some(ledger) => check(CHARGE, charged(ledger, &report)),
         None => {
             let why = "no ledger was given; name it with `--ledger`".to_owned();
-            checks.push(Check { what: CHARGE, outcome: Outcome::Skipped { why } });
+            checks.push(Check {
+                what: CHARGE,
+                outcome: Outcome::Skipped { why },
+            });
         }
     }
     checks
@@ -84,10 +116,17 @@ fn files(folder: &Path) -> Result<(), String> {
     let differing: Vec<&str> = listed
         .lines()
         .filter(|line| !found.lines().any(|other| other == *line))
-        .chain(found.lines().filter(|line| !listed.lines().any(|other| other == *line)))
+        .chain(
+            found
+                .lines()
+                .filter(|line| !listed.lines().any(|other| other == *line)),
+        )
         .filter_map(|line| line.split_once("  ").map(|(_, name)| name))
         .collect();
-    Err(format!("changed, missing or added: {}", differing.join(", ")))
+    Err(format!(
+        "changed, missing or added: {}",
+        differing.join(", ")
+    ))
 }
 
 fn read_text(folder: &Path, name: &str) -> Result<String, String> {
@@ -111,7 +150,11 @@ fn same_policy(report: &Report, policy: &Policy) -> Result<(), String> {
         && report.privacy.adjacency == privacy.adjacency
         && report.policy.epsilon_per_release == privacy.epsilon_per_release.value()
         && report.policy.delta_per_release == privacy.delta_per_release.value();
-    if holds { Ok(()) } else { Err("the report states another hash, unit, adjacency or cap".to_owned()) }
+    if holds {
+        Ok(())
+    } else {
+        Err("the report states another hash, unit, adjacency or cap".to_owned())
+    }
 }
 
 fn within_policy(report: &Report, policy: &Policy) -> Result<(), String> {
@@ -126,7 +169,13 @@ fn within_policy(report: &Report, policy: &Policy) -> Result<(), String> {
                 && ledger.after.delta_spent <= ledger.delta_for_life
                 && ledger.after.epsilon_spent >= spent
         });
-    let told = claim(&report.dataset, spent, report.privacy.delta, &report.privacy.unit, report.privacy.adjacency);
+    let told = claim(
+        &report.dataset,
+        spent,
+        report.privacy.delta,
+        &report.privacy.unit,
+        report.privacy.adjacency,
+    );
     if !holds {
         return Err("more was spent than asked for, allowed, or left".to_owned());
     }
@@ -142,7 +191,8 @@ fn prices(report: &Report) -> Result<(), String> {
         Delta::new(delta)
             .map_err(|error| error.to_string())
             .and_then(|delta| {
-                accountant::epsilon(event, privacy.adjacency, delta).map_err(|error| error.to_string())
+                accountant::epsilon(event, privacy.adjacency, delta)
+                    .map_err(|error| error.to_string())
             })
     };
     let covers = |stated: Option<f64>, price: f64| {
@@ -157,7 +207,11 @@ fn prices(report: &Report) -> Result<(), String> {
         }
     }
     let composed = DpEvent::Composed {
-        events: report.mechanisms.iter().map(|section| section.event.clone()).collect(),
+        events: report
+            .mechanisms
+            .iter()
+            .map(|section| section.event.clone())
+            .collect(),
     };
     if !covers(privacy.epsilon_spent, price(&composed, privacy.delta)?) {
         return Err("the mechanisms together cost more than stated".to_owned());
@@ -181,18 +235,33 @@ fn page(folder: &Path, report: &Report) -> Result<(), String> {
 fn rows(folder: &Path, report: &Report, policy: &Policy) -> Result<(), String> {
     let format = [Format::Csv, Format::Parquet]
         .into_iter()
-        .find(|format| folder.join(format!("synthetic.{}", format.extension())).is_file())
+        .find(|format| {
+            folder
+                .join(format!("synthetic.{}", format.extension()))
+                .is_file()
+        })
         .ok_or("there is no synthetic table")?;
     let path = folder.join(format!("synthetic.{}", format.extension()));
-    let options = ReadOptions { format: Some(format), delimiter: b',', ignored: Vec::new() };
-    let table = read_table(&path, &strict(&policy.schema)?, options).map_err(|error| error.to_string())?;
+    let options = ReadOptions {
+        format: Some(format),
+        delimiter: b',',
+        ignored: Vec::new(),
+    };
+    let table =
+        read_table(&path, &strict(&policy.schema)?, options).map_err(|error| error.to_string())?;
     if table.rows() as u64 != report.synthesis.rows {
         return Err("the table has another number of rows than the report states".to_owned());
     }
-    let broken = policy.rules.check(&table.to_dataframe()).map_err(|error| error.to_string())?;
+    let broken = policy
+        .rules
+        .check(&table.to_dataframe())
+        .map_err(|error| error.to_string())?;
     match broken.first() {
         None => Ok(()),
-        Some(first) => Err(format!("{} rows break the rule `{}`", first.count, first.name)),
+        Some(first) => Err(format!(
+            "{} rows break the rule `{}`",
+            first.count, first.name
+        )),
     }
 }
 
@@ -201,7 +270,10 @@ fn strict(schema: &Schema) -> Result<Schema, String> {
     let columns = schema
         .columns()
         .iter()
-        .map(|column| Column { out_of_domain: OutOfDomain::Stop, ..column.clone() })
+        .map(|column| Column {
+            out_of_domain: OutOfDomain::Stop,
+            ..column.clone()
+        })
         .collect();
     Schema::new(columns).map_err(|_| "the schema is not consistent".to_owned())
 }
@@ -228,11 +300,19 @@ fn charged(ledger: &Path, report: &Report) -> Result<(), String> {
     if line.refunded_at.is_some() {
         return Err("the charge was handed back".to_owned());
     }
-    let mechanisms: Vec<_> = report.mechanisms.iter().map(|section| section.mechanism.clone()).collect();
+    let mechanisms: Vec<_> = report
+        .mechanisms
+        .iter()
+        .map(|section| section.mechanism.clone())
+        .collect();
     let holds = line.mechanisms == mechanisms
         && Some(line.epsilon_spent) >= report.privacy.epsilon_spent
         && line.delta_asked.value() == report.privacy.delta
         && line.policy_sha256.to_string() == report.policy.sha256
         && summary.dataset == report.dataset;
-    if holds { Ok(()) } else { Err("the ledger's charge differs from the report".to_owned()) }
+    if holds {
+        Ok(())
+    } else {
+        Err("the ledger's charge differs from the report".to_owned())
+    }
 }

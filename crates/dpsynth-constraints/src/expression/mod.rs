@@ -16,9 +16,9 @@ mod vocabulary;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use polars::prelude::DataType;
+use polars::prelude::{AnyValue, DataType};
 use polars::sql::sql_expr;
-use polars_lazy::prelude::{Expr, IntoLazy};
+use polars_lazy::prelude::{Expr, IntoLazy, LiteralValue};
 use sqlparser::ast::Expr as SqlExpr;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserOptions};
@@ -70,7 +70,7 @@ impl Expression {
         };
         let plan = sql_expr(&screened.text)
             .map_err(refused)?
-            .map_expr(date_literal);
+            .map_expr(with_type);
         if let Some(detail) = types::misfit(&plan, columns.empty_frame().schema()) {
             return Err(vec![Finding {
                 span: None,
@@ -196,19 +196,30 @@ fn parse(tokens: Vec<TokenWithSpan>, positions: &Positions) -> Result<SqlExpr, V
     Ok(sql)
 }
 
-/// Turns a date that is still text into a date: polars would read the text once for every
-/// evaluation, and print a deprecation notice.
-fn date_literal(expr: Expr) -> Expr {
-    if let Expr::Cast {
-        expr: inner, dtype, ..
-    } = &expr
-        && dtype.as_literal() == Some(&DataType::Date)
-        && let Expr::Literal(literal) = &**inner
-        && let Some(date) = literal.extract_str().and_then(iso_date)
-    {
-        return Cell::Date(days(date)).literal();
+/// Gives a literal the type that its columns have. Polars would read a date from its text once for
+/// every evaluation, and guess the width of an integer from its size.
+fn with_type(expr: Expr) -> Expr {
+    match &expr {
+        Expr::Cast {
+            expr: inner, dtype, ..
+        } if dtype.as_literal() == Some(&DataType::Date) => {
+            let Expr::Literal(literal) = &**inner else {
+                return expr;
+            };
+            let date = literal.extract_str().and_then(iso_date);
+            date.map(|date| Cell::Date(days(date)).literal())
+                .unwrap_or(expr)
+        }
+        Expr::Literal(literal @ LiteralValue::Dyn(_)) => match literal.to_any_value() {
+            Some(AnyValue::Float64(value)) => Cell::Float(value).literal(),
+            Some(value) if value.dtype().is_integer() => {
+                let integer = value.extract::<i64>().map(Cell::Integer);
+                integer.map(|cell| cell.literal()).unwrap_or(expr)
+            }
+            _ => expr,
+        },
+        _ => expr,
     }
-    expr
 }
 
 /// Returns the first line of an error of polars; the rest shows its query plan.

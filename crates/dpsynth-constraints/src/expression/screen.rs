@@ -27,6 +27,8 @@ pub(super) struct Screen<'a> {
     pub(super) date_literals: Vec<usize>,
     pub(super) findings: Vec<Finding>,
     intervals: usize,
+    /// How often a column is named.
+    names: usize,
 }
 
 impl<'a> Screen<'a> {
@@ -38,6 +40,7 @@ impl<'a> Screen<'a> {
             date_literals: Vec::new(),
             findings: Vec::new(),
             intervals: 0,
+            names: 0,
         }
     }
 
@@ -184,25 +187,37 @@ impl<'a> Screen<'a> {
             | Op::StringConcat => {}
             other => self.refuse(sql, format!("the operator `{other}`")),
         }
-        let mut operand = |side: &SqlExpr| {
-            let SqlExpr::Interval(interval) = side else {
-                return self.visit(side);
-            };
-            self.intervals += 1;
-            let text = match literal(&interval.value) {
-                Some(Value::SingleQuotedString(text)) if interval.leading_field.is_none() => {
-                    Some(text)
-                }
-                _ => None,
-            };
-            if self.intervals > MAX_INTERVALS
-                || !text.is_some_and(|text| vocabulary::is_interval(text))
-            {
-                self.refuse(side, INTERVAL_FORM.into());
-            }
-            Shape::default().under()
+        let names = self.names;
+        let shape = self.visit_operand(left).beside(self.visit_operand(right));
+        let computes = matches!(
+            op,
+            Op::Divide | Op::Minus | Op::Modulo | Op::Multiply | Op::Plus
+        );
+        // Polars computes it while it plans, where it does not expect an overflow.
+        if computes && names == self.names && !matches!(right, SqlExpr::Interval(_)) {
+            self.refuse(
+                sql,
+                "a calculation without a column (write its result)".into(),
+            );
+        }
+        shape
+    }
+
+    fn visit_operand(&mut self, side: &SqlExpr) -> Shape {
+        let SqlExpr::Interval(interval) = side else {
+            return self.visit(side);
         };
-        operand(left).beside(operand(right))
+        self.intervals += 1;
+        let known = match literal(&interval.value) {
+            Some(Value::SingleQuotedString(text)) if interval.leading_field.is_none() => {
+                vocabulary::is_interval(text)
+            }
+            _ => false,
+        };
+        if self.intervals > MAX_INTERVALS || !known {
+            self.refuse(side, INTERVAL_FORM.into());
+        }
+        Shape::default().under()
     }
 
     fn visit_function(&mut self, sql: &SqlExpr, function: &Function) -> Shape {
@@ -263,6 +278,7 @@ impl<'a> Screen<'a> {
     }
 
     fn visit_name(&mut self, name: &Ident) {
+        self.names += 1;
         match self.schema.named(&name.value) {
             Ok(column) => {
                 self.columns.insert(column.name.clone());

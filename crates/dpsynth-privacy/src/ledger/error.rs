@@ -67,7 +67,9 @@ pub enum LedgerError {
         policy: String,
     },
     /// A mechanism of the charge was authorised.
-    #[error("a mechanism of this charge was authorised already, so it cannot be refunded; the charge stands")]
+    #[error(
+        "a mechanism of this charge was authorised already, so it cannot be refunded; the charge stands"
+    )]
     ChargeUsed,
     /// The operating system gives no randomness.
     #[error("the operating system gave no random bytes; check its random device, then try again")]

@@ -131,7 +131,8 @@ impl Ledger {
     pub fn charge(&mut self, request: ChargeRequest) -> Result<Paid, LedgerError> {
         // Without random bits nothing could run, so they are drawn before anything is spent.
         let key = SecretKey::from_os().map_err(|source| LedgerError::Entropy { source })?;
-        self.record_charge(request).map(|receipt| Paid::recorded(receipt, key))
+        self.record_charge(request)
+            .map(|receipt| Paid::recorded(receipt, key))
     }
 
     /// Takes back a charge of which no mechanism was authorised.

@@ -19,7 +19,10 @@ pub(super) struct LazyUniform {
 impl LazyUniform {
     #[inline]
     pub(super) fn draw(rng: &mut SecretRng) -> Self {
-        Self { first: rng.next_u64(), rest: Vec::new() }
+        Self {
+            first: rng.next_u64(),
+            rest: Vec::new(),
+        }
     }
 
     /// Digit `index`, most significant first.
@@ -90,7 +93,11 @@ pub(super) fn standard_normal(rng: &mut SecretRng) -> LazyNormal {
             continue;
         }
         // Step N5: the sign.
-        return LazyNormal { negative: rng.next_u32() >> 31 == 1, whole, fraction };
+        return LazyNormal {
+            negative: rng.next_u32() >> 31 == 1,
+            whole,
+            fraction,
+        };
     }
 }
 

@@ -135,11 +135,17 @@ mod tests {
         const ALPHA: f64 = 1e-9;
         const COUNT: usize = 300_000;
         let threshold = ((2.0 / ALPHA).ln() / (2.0 * COUNT as f64)).sqrt();
-        for (seed, scale) in [0.4, 1.0, 30.5, 1.1e6, 3.3 * 2f64.powi(40), 2f64.powi(57)].into_iter().enumerate() {
+        for (seed, scale) in [0.4, 1.0, 30.5, 1.1e6, 3.3 * 2f64.powi(40), 2f64.powi(57)]
+            .into_iter()
+            .enumerate()
+        {
             let mut sample = draws(scale, COUNT, seed as u64);
             assert!(distance(&mut sample, scale) < threshold, "scale {scale}");
             for wrong in [0.9, 1.1] {
-                assert!(distance(&mut sample, scale * wrong) > threshold, "control {scale}");
+                assert!(
+                    distance(&mut sample, scale * wrong) > threshold,
+                    "control {scale}"
+                );
             }
         }
     }
@@ -150,9 +156,15 @@ mod tests {
         let sample = draws(2f64.powi(40), COUNT, 99);
         for limit in [3.0, 4.0, 4.5] {
             let expected = COUNT as f64 * libm::erfc(limit / std::f64::consts::SQRT_2);
-            let seen = sample.iter().filter(|x| x.unsigned_abs() as f64 > limit * 2f64.powi(40)).count() as f64;
+            let seen = sample
+                .iter()
+                .filter(|x| x.unsigned_abs() as f64 > limit * 2f64.powi(40))
+                .count() as f64;
             // Chernoff: P(|X - μ| > 6.5√μ + 21) < 1e-9 for a binomial of mean μ.
-            assert!((seen - expected).abs() < 6.5 * expected.sqrt() + 21.0, "{limit}: {seen} {expected}");
+            assert!(
+                (seen - expected).abs() < 6.5 * expected.sqrt() + 21.0,
+                "{limit}: {seen} {expected}"
+            );
         }
         // Negative control: a tail cut at 3 would have shown nothing beyond it.
         assert!(COUNT as f64 * libm::erfc(3.0 / std::f64::consts::SQRT_2) > 6.5 * 73.5 + 21.0);

@@ -83,7 +83,14 @@ impl Quantised {
             let Some(scale) = scale else { continue };
             for row in unit.clone() {
                 for ((layer, shape), factor) in self.layers.iter_mut().zip(shapes).zip(factors) {
-                    quantise_row(layer, shape, factor, row, scale / clip_norm, code_norm_squared);
+                    quantise_row(
+                        layer,
+                        shape,
+                        factor,
+                        row,
+                        scale / clip_norm,
+                        code_norm_squared,
+                    );
                 }
             }
             if !self.norm_holds(shapes, columns, codes, unit) {
@@ -112,7 +119,9 @@ impl Quantised {
                                 square * (equal_codes(codes, columns, first, second) as i128 + 1)
                             })
                         }
-                        LayerInput::Dense { .. } => integer_dot(&layer.activations, inputs, first, second),
+                        LayerInput::Dense { .. } => {
+                            integer_dot(&layer.activations, inputs, first, second)
+                        }
                     };
                     let deltas = integer_dot(&layer.deltas, outputs, first, second);
                     let product = activations.zip(deltas).and_then(|(a, b)| a.checked_mul(b));
@@ -170,7 +179,11 @@ fn clip_scale(
         return None;
     }
     // Where the norm is 0, so is the gradient, and any scale will do.
-    let scale = if norm <= clip_norm { 1.0 } else { clip_norm / norm };
+    let scale = if norm <= clip_norm {
+        1.0
+    } else {
+        clip_norm / norm
+    };
     Some(scale * CLIP_MARGIN)
 }
 
@@ -186,7 +199,12 @@ fn quantise_row(
         LayerInput::Codes { .. } => code_norm_squared.sqrt(),
         LayerInput::Dense { width } => {
             let values = &factor.activations[row * width..(row + 1) * width];
-            let norm = (values.iter().map(|&a| f64::from(a) * f64::from(a)).sum::<f64>() + 1.0).sqrt();
+            let norm = (values
+                .iter()
+                .map(|&a| f64::from(a) * f64::from(a))
+                .sum::<f64>()
+                + 1.0)
+                .sqrt();
             let out = &mut layer.activations[row * (width + 1)..(row + 1) * (width + 1)];
             let unit = FACTOR_SCALE / norm;
             for (out, &a) in out.iter_mut().zip(values) {
@@ -209,7 +227,11 @@ fn equal_codes(codes: &[u16], columns: usize, first: usize, second: usize) -> us
         return columns;
     }
     let row = |index: usize| &codes[index * columns..(index + 1) * columns];
-    row(first).iter().zip(row(second)).filter(|(a, b)| a == b).count()
+    row(first)
+        .iter()
+        .zip(row(second))
+        .filter(|(a, b)| a == b)
+        .count()
 }
 
 /// Dot product of two rows, in double precision; several running sums let it use vector units.
@@ -253,7 +275,11 @@ fn integer_dot(values: &[f64], width: usize, first: usize, second: usize) -> Opt
     }
     // Every term is an integer; while the magnitudes add up to less than 2^53, so is every
     // partial sum, and the result is exact. A NaN fails the comparison.
-    if magnitude < EXACT_BELOW { integer(sum) } else { None }
+    if magnitude < EXACT_BELOW {
+        integer(sum)
+    } else {
+        None
+    }
 }
 
 /// A double that holds an integer below 2^53, as an integer.

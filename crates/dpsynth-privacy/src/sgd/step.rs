@@ -27,7 +27,10 @@ impl Authorized<DpSgd> {
     /// Turns the permission into its steps.
     #[must_use]
     pub fn steps(self) -> StepSequence {
-        StepSequence { authorized: self, taken: 0 }
+        StepSequence {
+            authorized: self,
+            taken: 0,
+        }
     }
 }
 
@@ -38,7 +41,10 @@ impl StepSequence {
             return None;
         }
         self.taken += 1;
-        Some(Step { authorized: &self.authorized, index: self.taken - 1 })
+        Some(Step {
+            authorized: &self.authorized,
+            index: self.taken - 1,
+        })
     }
 }
 
@@ -96,27 +102,49 @@ impl Step<'_> {
             add_noise(&mut totals, &noise, &self.authorized.key, self.index);
         }
         let unit = sgd.clip_norm.value() / CLIP_NORM_ON_GRID;
-        Ok(Released::by_mechanism(totals.iter().map(|&sum| (sum as f64 * unit) as f32).collect()))
+        Ok(Released::by_mechanism(
+            totals
+                .iter()
+                .map(|&sum| (sum as f64 * unit) as f32)
+                .collect(),
+        ))
     }
 
     /// Draws each unit with exactly the probability that the accountant was told: a 32-bit word
     /// below the threshold of the sampling rate.
     fn sample(&self, records: &Records) -> Vec<u32> {
         let threshold = self.authorized.mechanism.sampling_rate.threshold();
-        let mut rng = self.authorized.key.stream(Purpose::PoissonSampling, self.index, 0);
+        let mut rng = self
+            .authorized
+            .key
+            .stream(Purpose::PoissonSampling, self.index, 0);
         // OK because records hold fewer than 2^32 rows, hence units.
-        (0..records.unit_count() as u32).filter(|_| u64::from(rng.next_u32()) < threshold).collect()
+        (0..records.unit_count() as u32)
+            .filter(|_| u64::from(rng.next_u32()) < threshold)
+            .collect()
     }
 }
 
-fn check_shapes(layers: &[LayerShape], records: &Records, weights: usize) -> Result<(), MechanismError> {
-    let codes: usize = records.domain_sizes().iter().map(|&size| size as usize).sum();
+fn check_shapes(
+    layers: &[LayerShape],
+    records: &Records,
+    weights: usize,
+) -> Result<(), MechanismError> {
+    let codes: usize = records
+        .domain_sizes()
+        .iter()
+        .map(|&size| size as usize)
+        .sum();
     let codes_fit = layers.iter().all(|layer| match layer.input {
         LayerInput::Codes { total_codes } => total_codes == codes,
         LayerInput::Dense { .. } => true,
     });
     let parameters: usize = layers.iter().map(LayerShape::parameters).sum();
-    if codes_fit && parameters == weights { Ok(()) } else { Err(MechanismError::ModelMismatch) }
+    if codes_fit && parameters == weights {
+        Ok(())
+    } else {
+        Err(MechanismError::ModelMismatch)
+    }
 }
 
 /// Units of one block and the block rows that they fill.
@@ -130,8 +158,14 @@ fn pack(records: &Records, sampled: &[u32]) -> Vec<PackedBlock> {
     let mut blocks: Vec<PackedBlock> = Vec::new();
     for &unit in sampled {
         let rows = records.unit_rows(unit as usize);
-        if blocks.last().is_none_or(|block| block.rows.len() + rows.len() > BLOCK_ROWS) {
-            blocks.push(PackedBlock { rows: Vec::with_capacity(BLOCK_ROWS), units: Vec::new() });
+        if blocks
+            .last()
+            .is_none_or(|block| block.rows.len() + rows.len() > BLOCK_ROWS)
+        {
+            blocks.push(PackedBlock {
+                rows: Vec::with_capacity(BLOCK_ROWS),
+                units: Vec::new(),
+            });
         }
         if let Some(block) = blocks.last_mut() {
             let start = block.rows.len();
@@ -190,7 +224,10 @@ fn clipped_sum<M: LayerwiseModel>(
             for row in normals.chunks_mut(normals_per_row.max(1)) {
                 draws.fill_normals(row);
             }
-            let view = Block { codes: &codes, normals: &normals };
+            let view = Block {
+                codes: &codes,
+                normals: &normals,
+            };
             M::backward(shape, weights, &view, &mut scratch, &mut factors);
             quantised.fill(layers, columns, &codes, &factors, &block.units, clip_norm);
             sum.add(&quantised, &codes, &code_offsets);
@@ -199,12 +236,17 @@ fn clipped_sum<M: LayerwiseModel>(
         sum.into_totals()
     };
     let mut partials = thread::scope(|scope| {
-        let others: Vec<_> =
-            (1..threads).map(|worker| scope.spawn(move || partial_sum(worker))).collect();
+        let others: Vec<_> = (1..threads)
+            .map(|worker| scope.spawn(move || partial_sum(worker)))
+            .collect();
         let mut partials = vec![partial_sum(0)];
         for other in others {
             // A panic of a worker is ours to pass on, not to hide in a smaller sum.
-            partials.push(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            partials.push(
+                other
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            );
         }
         partials
     });
@@ -219,7 +261,10 @@ fn clipped_sum<M: LayerwiseModel>(
 
 /// Adds an independent rounded Gaussian to every coordinate.
 fn add_noise(totals: &mut [i64], noise: &RoundedGaussian, key: &SecretKey, step: u32) {
-    let share = totals.len().div_ceil(thread_count()).next_multiple_of(NOISE_BLOCK);
+    let share = totals
+        .len()
+        .div_ceil(thread_count())
+        .next_multiple_of(NOISE_BLOCK);
     thread::scope(|scope| {
         for (part, values) in totals.chunks_mut(share).enumerate() {
             scope.spawn(move || {

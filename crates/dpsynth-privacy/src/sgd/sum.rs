@@ -36,7 +36,10 @@ impl ExactSum {
                     LayerInput::Codes { .. } => 0,
                     LayerInput::Dense { width } => GROUP_ROWS * (width + 1),
                 };
-                (vec![0.0; activations], vec![0.0; GROUP_ROWS * shape.outputs])
+                (
+                    vec![0.0; activations],
+                    vec![0.0; GROUP_ROWS * shape.outputs],
+                )
             })
             .collect();
         let largest = shapes.iter().map(LayerShape::parameters).max().unwrap_or(0);
@@ -62,8 +65,11 @@ impl ExactSum {
     /// Adds the contributions of one block; `code_offsets` are the first inputs of the columns.
     pub(crate) fn add(&mut self, quantised: &Quantised, codes: &[u16], code_offsets: &[usize]) {
         let slot = self.gathered;
-        for (((activations, deltas), layer), shape) in
-            self.groups.iter_mut().zip(&quantised.layers).zip(&self.shapes)
+        for (((activations, deltas), layer), shape) in self
+            .groups
+            .iter_mut()
+            .zip(&quantised.layers)
+            .zip(&self.shapes)
         {
             if let LayerInput::Dense { width } = shape.input {
                 let size = BLOCK_ROWS * (width + 1);
@@ -94,7 +100,11 @@ impl ExactSum {
             let scale = match shape.input {
                 LayerInput::Dense { width } => {
                     multiply_f64(
-                        ProductShape { rows: width + 1, inner: rows, columns: shape.outputs },
+                        ProductShape {
+                            rows: width + 1,
+                            inner: rows,
+                            columns: shape.outputs,
+                        },
                         (activations, Operand::Transposed),
                         (deltas, Operand::Plain),
                         product,
@@ -104,7 +114,13 @@ impl ExactSum {
                 }
                 LayerInput::Codes { .. } => {
                     product.fill(0.0);
-                    scatter(&self.codes[..rows * self.columns], code_offsets, deltas, shape, product);
+                    scatter(
+                        &self.codes[..rows * self.columns],
+                        code_offsets,
+                        deltas,
+                        shape,
+                        product,
+                    );
                     // OK because an activation is an integer of at most 20 bits.
                     quantised.layers[index].activations[0] as i64
                 }
@@ -132,7 +148,10 @@ fn scatter(
 ) {
     let outputs = shape.outputs;
     let bias = shape.inputs() * outputs;
-    for (row, delta) in codes.chunks_exact(code_offsets.len()).zip(deltas.chunks_exact(outputs)) {
+    for (row, delta) in codes
+        .chunks_exact(code_offsets.len())
+        .zip(deltas.chunks_exact(outputs))
+    {
         for (&code, &offset) in row.iter().zip(code_offsets) {
             let start = (offset + usize::from(code)) * outputs;
             add(&mut product[start..start + outputs], delta);

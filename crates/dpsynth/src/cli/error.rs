@@ -18,26 +18,42 @@ use crate::synthesise::SynthesisError;
 /// Why a command did not do what it was asked to.
 #[derive(Debug, Error)]
 pub(super) enum CliError {
+    #[error(
+        "dpsynth has a defect, met at {place}; please report it with this line, nothing was released and what was charged stays charged"
+    )]
+    Defect { place: String },
     #[error(transparent)]
     Folder(#[from] FolderError),
     #[error("{} exists already; name another file, nothing is ever overwritten", .0.display())]
     FileExists(PathBuf),
     #[error("{} cannot be read or written ({source}); check the path and its permissions", .path.display())]
-    Io { path: PathBuf, source: std::io::Error },
-    #[error("the policy names no data file; name it as `dpsynth release DATA`, or with `file` under `[dataset]` in the policy")]
+    Io {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(
+        "the policy names no data file; name it as `dpsynth release DATA`, or with `file` under `[dataset]` in the policy"
+    )]
     DataMissing,
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error("{} holds no policy, so its rows cannot be checked; use the model of a release", .0.display())]
     ModelWithoutPolicy(PathBuf),
     #[error("`--{flag}` is not usable: {source}")]
-    Number { flag: &'static str, source: NumberError },
+    Number {
+        flag: &'static str,
+        source: NumberError,
+    },
     #[error("the operating system gave no random seed; check its random device, or pass `--seed`")]
     NoSeed,
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error("the policy is not valid")]
-    PolicyFindings { path: PathBuf, text: String, findings: Findings },
+    PolicyFindings {
+        path: PathBuf,
+        text: String,
+        findings: Findings,
+    },
     #[error("the policy {} was not found; write one with `dpsynth init DATA --out dpsynth.toml`, or name it with `--policy`", .0.display())]
     PolicyMissing(PathBuf),
     #[error(transparent)]
@@ -50,7 +66,9 @@ pub(super) enum CliError {
     Table(#[from] TableError),
     #[error(transparent)]
     Train(#[from] TrainError),
-    #[error("`{0}` is not a code of dpsynth; codes look like DPS4003 and are printed with every message")]
+    #[error(
+        "`{0}` is not a code of dpsynth; codes look like DPS4003 and are printed with every message"
+    )]
     UnknownCode(String),
     #[error("the release failed its verification; do not rely on it, and ask who made it")]
     VerificationFailed,
@@ -62,16 +80,21 @@ impl CliError {
     /// The codes of this family.
     pub(super) const CODES: &'static [&'static str] = &[
         "DPS5101", "DPS5102", "DPS5103", "DPS5104", "DPS5105", "DPS5106", "DPS5107", "DPS5108",
+        "DPS9001",
     ];
 
     /// Wraps an error of the file system.
     pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
-        Self::Io { path: path.to_owned(), source }
+        Self::Io {
+            path: path.to_owned(),
+            source,
+        }
     }
 
     /// The stable code of the diagnostic.
     pub(super) fn code(&self) -> &'static str {
         match self {
+            Self::Defect { .. } => "DPS9001",
             Self::Folder(error) => error.code(),
             Self::FileExists(_) => "DPS5101",
             Self::Io { .. } => "DPS5102",
@@ -81,9 +104,10 @@ impl CliError {
             Self::Number { source, .. } => source.code(),
             Self::NoSeed => "DPS5105",
             Self::Plan(error) => error.code(),
-            Self::PolicyFindings { findings, .. } => {
-                findings.iter().next().map_or("DPS4001", |finding| finding.code)
-            }
+            Self::PolicyFindings { findings, .. } => findings
+                .iter()
+                .next()
+                .map_or("DPS4001", |finding| finding.code),
             Self::PolicyMissing(_) => "DPS5106",
             Self::Policy(error) => error.code(),
             Self::Release(error) => error.code(),

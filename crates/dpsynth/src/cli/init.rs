@@ -20,10 +20,14 @@ pub(super) fn run(args: &Init) -> Result<(), CliError> {
         print(&draft);
         return Ok(());
     };
-    let written = OpenOptions::new().write(true).create_new(true).open(out).and_then(|mut file| {
-        file.write_all(draft.as_bytes())?;
-        file.sync_all()
-    });
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(out)
+        .and_then(|mut file| {
+            file.write_all(draft.as_bytes())?;
+            file.sync_all()
+        });
     match written {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             Err(CliError::FileExists(out.clone()))
@@ -44,10 +48,19 @@ pub(super) fn run(args: &Init) -> Result<(), CliError> {
 /// Writes the draft. It is not valid before the owner has answered every question in it.
 fn draft(data: &Path, header: &[String], delimiter: u8) -> String {
     let mut text = String::new();
-    let stem = data.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = data
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let name: String = stem
         .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() || "_.-".contains(letter) { letter } else { '_' })
+        .map(|letter| {
+            if letter.is_ascii_alphanumeric() || "_.-".contains(letter) {
+                letter
+            } else {
+                '_'
+            }
+        })
         .collect();
     // Writing to a string cannot fail.
     let _ = write!(
@@ -74,7 +87,12 @@ fn draft(data: &Path, header: &[String], delimiter: u8) -> String {
          engine = \"vae\"\n\
          # target = \"OWNER: the column whose dependence on the others matters most\"\n",
         toml_string(&name),
-        toml_string(&data.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()),
+        toml_string(
+            &data
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default()
+        ),
         toml_string(&char::from(delimiter).to_string()),
     );
     for column in header {

@@ -10,8 +10,10 @@ mod release;
 mod show;
 
 use std::io::{IsTerminal, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 
 use clap::Parser;
 
@@ -37,7 +39,26 @@ pub fn run() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    match dispatch(&cli.command) {
+    // A panic's own message may quote whatever was being worked on, cells included, so it is never
+    // shown: only where in the program it arose.
+    let place = Arc::new(Mutex::new(String::from("an unknown place")));
+    let noted = Arc::clone(&place);
+    std::panic::set_hook(Box::new(move |panic| {
+        if let (Some(location), Ok(mut noted)) = (panic.location(), noted.lock()) {
+            *noted = format!(
+                "{}:{}",
+                location.file().rsplit('/').next().unwrap_or(""),
+                location.line()
+            );
+        }
+    }));
+    let done = catch_unwind(AssertUnwindSafe(|| dispatch(&cli.command))).unwrap_or_else(|_| {
+        let place = place
+            .lock()
+            .map_or_else(|_| String::new(), |place| place.clone());
+        Err(CliError::Defect { place })
+    });
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report_error(&error);
@@ -53,7 +74,9 @@ fn dispatch(command: &Command) -> Result<(), CliError> {
         Command::Release(release) => release::run(release),
         Command::Sample(sample) => release::sample(sample),
         Command::Verify(verify) => show::verify(verify),
-        Command::Ledger(LedgerCommand::Show { ledger, policy }) => show::ledger(ledger.as_deref(), policy),
+        Command::Ledger(LedgerCommand::Show { ledger, policy }) => {
+            show::ledger(ledger.as_deref(), policy)
+        }
         Command::Explain(explain) => explain::run(explain),
     }
 }
@@ -66,20 +89,34 @@ fn print(text: &str) {
 
 #[expect(clippy::print_stderr, reason = "this is where errors are shown")]
 fn report_error(error: &CliError) {
-    if let CliError::PolicyFindings { path, text, findings } = error {
+    if let CliError::PolicyFindings {
+        path,
+        text,
+        findings,
+    } = error
+    {
         let color = if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
             Color::Always
         } else {
             Color::Never
         };
-        eprintln!("{}", diagnostic::render(findings, &path.display().to_string(), text, color));
-        eprintln!("\nerror: {} has {} findings; nothing was done", path.display(), findings.len());
+        eprintln!(
+            "{}",
+            diagnostic::render(findings, &path.display().to_string(), text, color)
+        );
+        eprintln!(
+            "\nerror: {} has {} findings; nothing was done",
+            path.display(),
+            findings.len()
+        );
         return;
     }
     let text = error.to_string();
     // Every message says what happened and, after the last semicolon, what to do.
     match text.rsplit_once("; ") {
-        Some((happened, advice)) => eprintln!("error[{}]: {happened}\n  help: {advice}", error.code()),
+        Some((happened, advice)) => {
+            eprintln!("error[{}]: {happened}\n  help: {advice}", error.code())
+        }
         None => eprintln!("error[{}]: {text}", error.code()),
     }
     eprintln!("  more: dpsynth explain {}", error.code());

@@ -17,15 +17,27 @@ use crate::report::{epsilon_down, epsilon_up};
 pub(super) fn run(args: &Plan) -> Result<(), CliError> {
     let policy = read_policy(&args.asked.policy)?;
     let plan = plan(&policy, &args.asked)?;
-    print(&describe(&policy, &plan, &ledger_path(&policy, &args.asked))?);
+    print(&describe(
+        &policy,
+        &plan,
+        &ledger_path(&policy, &args.asked),
+    )?);
     Ok(())
 }
 
 /// Lays the flags over the policy and plans the release.
 pub(super) fn plan(policy: &Policy, asked: &Asked) -> Result<ReleasePlan, CliError> {
     let number = |flag| move |source| CliError::Number { flag, source };
-    let epsilon = asked.epsilon.map(Epsilon::new).transpose().map_err(number("epsilon"))?;
-    let delta = asked.delta.map(Delta::new).transpose().map_err(number("delta"))?;
+    let epsilon = asked
+        .epsilon
+        .map(Epsilon::new)
+        .transpose()
+        .map_err(number("epsilon"))?;
+    let delta = asked
+        .delta
+        .map(Delta::new)
+        .transpose()
+        .map_err(number("delta"))?;
     let format = asked.format.map(|format| match format {
         FormatName::Csv => Format::Csv,
         FormatName::Parquet => Format::Parquet,
@@ -40,7 +52,10 @@ pub(super) fn plan(policy: &Policy, asked: &Asked) -> Result<ReleasePlan, CliErr
 
 /// The ledger that a release is charged to.
 pub(super) fn ledger_path(policy: &Policy, asked: &Asked) -> PathBuf {
-    asked.ledger.clone().unwrap_or_else(|| policy.dataset.ledger_beside(&asked.policy))
+    asked
+        .ledger
+        .clone()
+        .unwrap_or_else(|| policy.dataset.ledger_beside(&asked.policy))
 }
 
 fn describe(policy: &Policy, plan: &ReleasePlan, ledger: &Path) -> Result<String, CliError> {
@@ -63,10 +78,19 @@ fn describe(policy: &Policy, plan: &ReleasePlan, ledger: &Path) -> Result<String
 }
 
 fn head(page: &mut String, policy: &Policy, plan: &ReleasePlan) -> std::fmt::Result {
-    writeln!(page, "Plan for `{}`: nothing has been read or spent.\n", policy.dataset.name)?;
+    writeln!(
+        page,
+        "Plan for `{}`: nothing has been read or spent.\n",
+        policy.dataset.name
+    )?;
     writeln!(page, "  engine          {}", plan.engine.name())?;
     writeln!(page, "  epsilon asked   {}", plan.epsilon.value())?;
-    writeln!(page, "  epsilon spent   {}   at delta {:e}", epsilon_up(plan.epsilon_spent), plan.delta.value())?;
+    writeln!(
+        page,
+        "  epsilon spent   {}   at delta {:e}",
+        epsilon_up(plan.epsilon_spent),
+        plan.delta.value()
+    )?;
     match plan.units {
         Some(units) => writeln!(page, "  privacy units   {units} (public)")?,
         None => writeln!(page, "  privacy units   a noisy count will be paid for")?,
@@ -88,7 +112,9 @@ fn stages(page: &mut String, plan: &ReleasePlan) -> std::fmt::Result {
     writeln!(page, "What will be spent on what:")?;
     for stage in &plan.stages {
         let noise = match &stage.mechanism {
-            Mechanism::UnitCount(count) => format!("noise of {:.1} units", count.noise_multiplier.value()),
+            Mechanism::UnitCount(count) => {
+                format!("noise of {:.1} units", count.noise_multiplier.value())
+            }
             Mechanism::Marginals(marginals) => format!(
                 "{} histograms, noise of {:.1} rows in each cell",
                 marginals.column_sets.len(),
@@ -109,30 +135,51 @@ fn stages(page: &mut String, plan: &ReleasePlan) -> std::fmt::Result {
             epsilon_up(stage.epsilon_alone)
         )?;
     }
-    writeln!(page, "  Together they cost {}, less than their sum.", epsilon_up(plan.epsilon_spent))
+    writeln!(
+        page,
+        "  Together they cost {}, less than their sum.",
+        epsilon_up(plan.epsilon_spent)
+    )
 }
 
 fn ledger_lines(policy: &Policy, plan: &ReleasePlan, path: &Path) -> Result<String, CliError> {
-    let (mut epsilon, mut delta) =
-        (policy.privacy.epsilon_for_life.value(), policy.privacy.delta_for_life.value());
+    let (mut epsilon, mut delta) = (
+        policy.privacy.epsilon_for_life.value(),
+        policy.privacy.delta_for_life.value(),
+    );
     let mut page = String::new();
     if path.exists() {
         let summary = ledger::read(path)?;
         epsilon = epsilon.min(summary.lifetime_epsilon.value()) - summary.spent_epsilon;
         delta = delta.min(summary.lifetime_delta.value()) - summary.spent_delta;
-        let _ = writeln!(page, "Ledger {}: epsilon {} remains.", path.display(), epsilon_down(epsilon));
+        let _ = writeln!(
+            page,
+            "Ledger {}: epsilon {} remains.",
+            path.display(),
+            epsilon_down(epsilon)
+        );
     } else {
-        let _ = writeln!(page, "Ledger {}: will be made; epsilon {epsilon} is allowed for life.", path.display());
+        let _ = writeln!(
+            page,
+            "Ledger {}: will be made; epsilon {epsilon} is allowed for life.",
+            path.display()
+        );
     }
     let left = epsilon - plan.epsilon_spent;
     if left < 0.0 || delta < plan.delta.value() {
-        let _ = writeln!(page, "This release would be REFUSED: it exceeds what remains.");
+        let _ = writeln!(
+            page,
+            "This release would be REFUSED: it exceeds what remains."
+        );
     } else {
         let _ = writeln!(
             page,
             "After this release epsilon {} remains, enough for {} more like it.",
             epsilon_down(left),
-            (left / plan.epsilon_spent).floor().min(((delta / plan.delta.value()) - 1.0).floor()).max(0.0)
+            (left / plan.epsilon_spent)
+                .floor()
+                .min(((delta / plan.delta.value()) - 1.0).floor())
+                .max(0.0)
         );
     }
     Ok(page)

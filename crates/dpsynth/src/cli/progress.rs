@@ -19,9 +19,18 @@ impl Display {
     /// Starts showing; `epsilon` is what the ledger is charged before anything runs.
     pub(super) fn start(epsilon: String) -> Self {
         let plain = !std::io::stderr().is_terminal();
-        let target = if plain { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let target = if plain {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
         let bar = ProgressBar::with_draw_target(None, target);
-        Self { bar, plain, epsilon, tenths: 0 }
+        Self {
+            bar,
+            plain,
+            epsilon,
+            tenths: 0,
+        }
     }
 
     /// Shows one event.
@@ -41,7 +50,10 @@ impl Display {
                 if self.plain && tenths > self.tenths {
                     self.tenths = tenths;
                     let left = self.bar.eta().as_secs();
-                    self.line(&format!("training: step {} of {}, about {left} s left", step.taken, step.steps));
+                    self.line(&format!(
+                        "training: step {} of {}, about {left} s left",
+                        step.taken, step.steps
+                    ));
                 }
             }
             Progress::Sampling => {
@@ -73,7 +85,8 @@ impl Display {
 }
 
 fn stage_style() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template("{spinner} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn training_style() -> ProgressStyle {

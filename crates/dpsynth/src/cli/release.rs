@@ -22,7 +22,11 @@ pub(super) fn run(args: &Release) -> Result<(), CliError> {
     let policy = read_policy(&args.asked.policy)?;
     let mut plan = plan(&policy, &args.asked)?;
     let from_policy = policy.dataset.file_beside(&args.asked.policy);
-    let data = args.data.clone().or(from_policy).ok_or(CliError::DataMissing)?;
+    let data = args
+        .data
+        .clone()
+        .or(from_policy)
+        .ok_or(CliError::DataMissing)?;
     let protection = if args.insecure_no_privacy {
         plan = plan.without_privacy()?;
         Protection::None
@@ -35,7 +39,13 @@ pub(super) fn run(args: &Release) -> Result<(), CliError> {
         format!("epsilon {}", epsilon_up(plan.epsilon_spent))
     };
     let mut display = Display::start(charged);
-    let request = ReleaseRequest { policy: &policy, plan, data: &data, out: &args.out, protection };
+    let request = ReleaseRequest {
+        policy: &policy,
+        plan,
+        data: &data,
+        out: &args.out,
+        protection,
+    };
     let report = release(request, &mut |progress: Progress| display.show(progress));
     display.finish();
     print(&summary(&report?, &args.out));
@@ -46,10 +56,17 @@ fn summary(report: &Report, out: &Path) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     if let Some(why) = &report.not_private {
-        let _ = writeln!(text, "THIS IS NOT A PRIVATE RELEASE: it was {why}. Do not publish it.\n");
+        let _ = writeln!(
+            text,
+            "THIS IS NOT A PRIVATE RELEASE: it was {why}. Do not publish it.\n"
+        );
     }
     let _ = writeln!(text, "{}.\n", capital(&report.claim));
-    let _ = writeln!(text, "  {:<16} {} rows, every one in the schema and obeying every rule", "synthetic table", report.synthesis.rows);
+    let _ = writeln!(
+        text,
+        "  {:<16} {} rows, every one in the schema and obeying every rule",
+        "synthetic table", report.synthesis.rows
+    );
     if let Some(ledger) = &report.ledger {
         let _ = writeln!(
             text,
@@ -61,7 +78,12 @@ fn summary(report: &Report, out: &Path) -> String {
         );
     }
     let _ = writeln!(text, "  {:<16} {}", "folder", out.display());
-    let _ = writeln!(text, "\nRead {} and check the release with `dpsynth verify {}`.", out.join("report.md").display(), out.display());
+    let _ = writeln!(
+        text,
+        "\nRead {} and check the release with `dpsynth verify {}`.",
+        out.join("report.md").display(),
+        out.display()
+    );
     text
 }
 
@@ -83,7 +105,11 @@ pub(super) fn sample(args: &Sample) -> Result<(), CliError> {
         Some(Ok(policy)) => policy,
         Some(Err(findings)) => {
             let text = notes.values().next().cloned().unwrap_or_default();
-            return Err(CliError::PolicyFindings { path: args.model.clone(), text, findings });
+            return Err(CliError::PolicyFindings {
+                path: args.model.clone(),
+                text,
+                findings,
+            });
         }
         None => return Err(CliError::ModelWithoutPolicy(args.model.clone())),
     };
@@ -93,11 +119,14 @@ pub(super) fn sample(args: &Sample) -> Result<(), CliError> {
         .and_then(|rows| usize::try_from(rows).ok())
         .unwrap_or(usize::MAX);
     let seed = public_seed(args.seed)?;
-    let warning = model_notes::not_private(notes).map(|why| {
-        format!("THE MODEL IS NOT PRIVATE: it was {why}. Do not publish these rows.\n")
-    });
+    let warning = model_notes::not_private(notes)
+        .map(|why| format!("THE MODEL IS NOT PRIVATE: it was {why}. Do not publish these rows.\n"));
     let table = model.try_map(|(generator, _)| synthesise(&generator, &policy, rows, seed))?;
-    let partial = args.out.with_extension(format!("partial-{}.{}", std::process::id(), format.extension()));
+    let partial = args.out.with_extension(format!(
+        "partial-{}.{}",
+        std::process::id(),
+        format.extension()
+    ));
     write(&table.0, &policy.schema, &partial, format)?;
     std::fs::rename(&partial, &args.out).map_err(|source| CliError::io(&args.out, source))?;
     print(&warning.unwrap_or_default());

@@ -32,7 +32,11 @@ pub(super) fn verify(args: &Verify) -> Result<(), CliError> {
         };
     }
     print(&text);
-    if failed { Err(CliError::VerificationFailed) } else { Ok(()) }
+    if failed {
+        Err(CliError::VerificationFailed)
+    } else {
+        Ok(())
+    }
 }
 
 /// Prints what a ledger says.
@@ -63,11 +67,21 @@ fn describe(summary: &LedgerSummary) -> String {
         summary.lifetime_delta.value(),
         summary.remaining_delta
     );
-    let _ = writeln!(text, "  {:>6}  {:<20}  {:>10}  {:>8}  {:<10}  charge", "record", "time (UTC)", "epsilon", "delta", "for");
+    let _ = writeln!(
+        text,
+        "  {:>6}  {:<20}  {:>10}  {:>8}  {:<10}  charge",
+        "record", "time (UTC)", "epsilon", "delta", "for"
+    );
     for line in &summary.charges {
-        let time = chrono::DateTime::from_timestamp(line.at, 0)
-            .map_or_else(|| line.at.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string());
-        let state = if line.refunded_at.is_some() { "  handed back unused: counts for nothing" } else { "" };
+        let time = chrono::DateTime::from_timestamp(line.at, 0).map_or_else(
+            || line.at.to_string(),
+            |time| time.format("%Y-%m-%d %H:%M:%S").to_string(),
+        );
+        let state = if line.refunded_at.is_some() {
+            "  handed back unused: counts for nothing"
+        } else {
+            ""
+        };
         let _ = writeln!(
             text,
             "  {:>6}  {time:<20}  {:>10}  {:>8e}  {:<10}  {}{state}",

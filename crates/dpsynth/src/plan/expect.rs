@@ -35,7 +35,11 @@ pub(super) fn expectation(plan: &ReleasePlan) -> Expectation {
              cannot be foretold"
                 .to_owned(),
         );
-        return Expectation { one_way_error, step_noise_to_signal, remarks };
+        return Expectation {
+            one_way_error,
+            step_noise_to_signal,
+            remarks,
+        };
     };
     for stage in &plan.stages {
         match &stage.mechanism {
@@ -91,5 +95,9 @@ pub(super) fn expectation(plan: &ReleasePlan) -> Expectation {
             }
         }
     }
-    Expectation { one_way_error, step_noise_to_signal, remarks }
+    Expectation {
+        one_way_error,
+        step_noise_to_signal,
+        remarks,
+    }
 }

@@ -65,7 +65,9 @@ pub struct Stage {
 }
 
 /// What a stage is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// The noisy number of units, where the policy states none.
@@ -107,14 +109,17 @@ impl ReleasePlan {
         let adjacency = policy.privacy.adjacency;
         let settings = defaults::settings(units, &columns)?;
         let shape = VaeShape::new(settings.network)?;
-        let target = columns.iter().position(|column| column.target).filter(|&target| {
-            fits_classes(&shape, columns[target].codes as usize)
-        });
+        let target = columns
+            .iter()
+            .position(|column| column.target)
+            .filter(|&target| fits_classes(&shape, columns[target].codes as usize));
         let mut mechanisms = Vec::new();
         // The noise at which one Gaussian alone would spend the whole budget; a share of the
         // budget is a share of its inverse square (Dong, Roth & Su 2022, Corollary 3.3).
         let alone = accountant::calibrate(
-            |noise_multiplier| DpEvent::Gaussian { noise_multiplier: noise_multiplier.value() },
+            |noise_multiplier| DpEvent::Gaussian {
+                noise_multiplier: noise_multiplier.value(),
+            },
             adjacency,
             asked.epsilon,
             asked.delta,
@@ -125,7 +130,9 @@ impl ReleasePlan {
         if units.is_none() {
             mechanisms.push((
                 Purpose::UnitCount,
-                Mechanism::UnitCount(UnitCount { noise_multiplier: share(settings.unit_count_share, 1.0)? }),
+                Mechanism::UnitCount(UnitCount {
+                    noise_multiplier: share(settings.unit_count_share, 1.0)?,
+                }),
             ));
         }
         mechanisms.push((
@@ -156,8 +163,13 @@ impl ReleasePlan {
         let stages = mechanisms
             .into_iter()
             .map(|(purpose, mechanism)| {
-                let epsilon_alone = accountant::epsilon(&mechanism.event(), adjacency, asked.delta)?;
-                Ok(Stage { purpose, mechanism, epsilon_alone })
+                let epsilon_alone =
+                    accountant::epsilon(&mechanism.event(), adjacency, asked.delta)?;
+                Ok(Stage {
+                    purpose,
+                    mechanism,
+                    epsilon_alone,
+                })
             })
             .collect::<Result<_, PlanError>>()?;
         Ok(Self {
@@ -189,7 +201,10 @@ impl ReleasePlan {
         let (sgd, optimiser) = defaults::without_privacy()?;
         for stage in &mut self.stages {
             if let Mechanism::DpSgd(paid) = &mut stage.mechanism {
-                *paid = DpSgd { noise_multiplier: paid.noise_multiplier, ..sgd.clone() };
+                *paid = DpSgd {
+                    noise_multiplier: paid.noise_multiplier,
+                    ..sgd.clone()
+                };
             }
         }
         self.optimiser = optimiser;
@@ -199,13 +214,22 @@ impl ReleasePlan {
     /// The mechanisms, in the order of the stages.
     #[must_use]
     pub fn mechanisms(&self) -> Vec<Mechanism> {
-        self.stages.iter().map(|stage| stage.mechanism.clone()).collect()
+        self.stages
+            .iter()
+            .map(|stage| stage.mechanism.clone())
+            .collect()
     }
 
     /// All stages as one event.
     #[must_use]
     pub fn event(&self) -> DpEvent {
-        DpEvent::Composed { events: self.stages.iter().map(|stage| stage.mechanism.event()).collect() }
+        DpEvent::Composed {
+            events: self
+                .stages
+                .iter()
+                .map(|stage| stage.mechanism.event())
+                .collect(),
+        }
     }
 
     /// The price of the release at several δ, each pair (δ, ε) rounded up.
@@ -218,7 +242,10 @@ impl ReleasePlan {
             .map(|&delta| Delta::new(delta))
             .collect::<Result<Vec<_>, _>>()?;
         let profile = accountant::profile(&self.event(), self.adjacency, &deltas)?;
-        Ok(profile.into_iter().map(|(delta, epsilon)| (delta.value(), epsilon)).collect())
+        Ok(profile
+            .into_iter()
+            .map(|(delta, epsilon)| (delta.value(), epsilon))
+            .collect())
     }
 
     /// What the public figures say about the data to expect.
@@ -286,7 +313,9 @@ pub enum PlanError {
     #[error(transparent)]
     Number(#[from] NumberError),
     /// Units of several rows.
-    #[error("units of several rows are not supported in this version; use `unit = \"row\"` only if no person has more than one row, otherwise wait for the version that caps rows")]
+    #[error(
+        "units of several rows are not supported in this version; use `unit = \"row\"` only if no person has more than one row, otherwise wait for the version that caps rows"
+    )]
     UnitUnsupported,
 }
 

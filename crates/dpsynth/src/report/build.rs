@@ -33,7 +33,13 @@ pub struct Ingredients<'a> {
 /// # Errors
 /// If the privacy profile cannot be computed.
 pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
-    let Ingredients { policy, plan, receipt, taint, .. } = from;
+    let Ingredients {
+        policy,
+        plan,
+        receipt,
+        taint,
+        ..
+    } = from;
     let delta = plan.delta.value();
     let not_private = taint.map(not_private);
     let epsilon_spent = match (taint, receipt) {
@@ -41,12 +47,22 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
         _ => None,
     };
     let claim = match epsilon_spent {
-        Some(epsilon) => {
-            claim(&policy.dataset.name, epsilon, delta, &plan.unit, plan.adjacency)
+        Some(epsilon) => claim(
+            &policy.dataset.name,
+            epsilon,
+            delta,
+            &plan.unit,
+            plan.adjacency,
+        ),
+        None => {
+            "NOT PRIVATE: nothing in this folder is protected; do not publish any of it".to_owned()
         }
-        None => "NOT PRIVATE: nothing in this folder is protected; do not publish any of it".to_owned(),
     };
-    let profile = if taint.is_none() { plan.profile()? } else { Vec::new() };
+    let profile = if taint.is_none() {
+        plan.profile()?
+    } else {
+        Vec::new()
+    };
     Ok(Report {
         report_version: REPORT_VERSION,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -71,7 +87,11 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             .map(|stage| MechanismSection {
                 purpose: stage.purpose,
                 mechanism: stage.mechanism.clone(),
-                event: if taint.is_some() { DpEvent::NonPrivate } else { stage.mechanism.event() },
+                event: if taint.is_some() {
+                    DpEvent::NonPrivate
+                } else {
+                    stage.mechanism.event()
+                },
                 epsilon_alone: taint.is_none().then_some(stage.epsilon_alone),
             })
             .collect(),
@@ -119,7 +139,9 @@ const HOW_TO_CHECK: [&str; 3] = [
 
 fn not_private(taint: Taint) -> String {
     match taint {
-        Taint::NoNoise => "made with `--insecure-no-privacy`: no noise was added and nothing was charged",
+        Taint::NoNoise => {
+            "made with `--insecure-no-privacy`: no noise was added and nothing was charged"
+        }
         Taint::FixedSeed => "noise was drawn from a known seed, so anyone can subtract it",
     }
     .to_owned()
@@ -147,7 +169,9 @@ fn domain(column: &Column) -> String {
     let mut text = match &column.domain {
         Domain::Categorical { categories } => format!("one of {} categories", categories.len()),
         Domain::Integer { min, max, .. } => format!("integer from {min} to {max}"),
-        Domain::Float { min, max, decimals, .. } => match decimals {
+        Domain::Float {
+            min, max, decimals, ..
+        } => match decimals {
             Some(decimals) => format!("number from {min} to {max} with {decimals} decimals"),
             None => format!("number from {min} to {max}"),
         },
@@ -183,11 +207,20 @@ fn rule_text(spec: &RuleSpec) -> String {
     match &spec.kind {
         RuleKind::Sql { expression } => expression.clone(),
         RuleKind::Range { column, min, max } => {
-            let bound = |sign: &str, bound: &Option<f64>| bound.map(|b| format!("`{column}` {sign} {b}"));
-            [bound(">=", min), bound("<=", max)].into_iter().flatten().collect::<Vec<_>>().join(" and ")
+            let bound =
+                |sign: &str, bound: &Option<f64>| bound.map(|b| format!("`{column}` {sign} {b}"));
+            [bound(">=", min), bound("<=", max)]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" and ")
         }
         RuleKind::NonNegative { column } => format!("`{column}` >= 0"),
-        RuleKind::Inequality { low, high, strictness } => {
+        RuleKind::Inequality {
+            low,
+            high,
+            strictness,
+        } => {
             let sign = match strictness {
                 dpsynth_constraints::Strictness::Strict => "<",
                 _ => "<=",
@@ -195,7 +228,11 @@ fn rule_text(spec: &RuleSpec) -> String {
             format!("`{low}` {sign} `{high}`")
         }
         RuleKind::FixedCombinations { columns, allowed } => {
-            format!("({}) is one of {} listed combinations", columns.join(", "), allowed.len())
+            format!(
+                "({}) is one of {} listed combinations",
+                columns.join(", "),
+                allowed.len()
+            )
         }
         RuleKind::Derived { column, formula } => format!("`{column}` = {formula}"),
         RuleKind::Conditional { when, then } => format!("where {when}: {then}"),
@@ -214,7 +251,10 @@ fn not_covered(policy: &Policy) -> Vec<String> {
         lines.remove(3);
     }
     if !policy.ignored.is_empty() {
-        lines.push(format!("columns that were left out and are not in the release: {}", policy.ignored.join(", ")));
+        lines.push(format!(
+            "columns that were left out and are not in the release: {}",
+            policy.ignored.join(", ")
+        ));
     }
     lines
 }

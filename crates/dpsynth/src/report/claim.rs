@@ -69,7 +69,13 @@ mod tests {
 
     #[test]
     fn the_claim_names_everything_that_matters() {
-        let text = claim("adult", 2.999_96, 1e-6, &PrivacyUnit::Row, Adjacency::AddOrRemoveOne);
+        let text = claim(
+            "adult",
+            2.999_96,
+            1e-6,
+            &PrivacyUnit::Row,
+            Adjacency::AddOrRemoveOne,
+        );
         assert_eq!(
             text,
             "everything in this release is (3.0000, 1e-6)-differentially private for `adult` with \

@@ -42,7 +42,11 @@ fn privacy(page: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(page, "## Budget\n")?;
     writeln!(page, "| | |\n|---|---|")?;
     writeln!(page, "| privacy unit | {} |", unit(&privacy.unit))?;
-    writeln!(page, "| neighbouring data sets | {} |", adjacency(privacy.adjacency))?;
+    writeln!(
+        page,
+        "| neighbouring data sets | {} |",
+        adjacency(privacy.adjacency)
+    )?;
     writeln!(page, "| ε asked for | {} |", privacy.epsilon_asked)?;
     match privacy.epsilon_spent {
         Some(epsilon) => writeln!(page, "| ε spent | {} |", epsilon_up(epsilon))?,
@@ -54,7 +58,12 @@ fn privacy(page: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(page, "The same release at other values of δ:\n")?;
         writeln!(page, "| δ | ε |\n|---|---|")?;
         for point in &privacy.profile {
-            writeln!(page, "| {:e} | {} |", point.delta, epsilon_up(point.epsilon))?;
+            writeln!(
+                page,
+                "| {:e} | {} |",
+                point.delta,
+                epsilon_up(point.epsilon)
+            )?;
         }
         writeln!(page)?;
     }
@@ -65,10 +74,20 @@ fn mechanisms(page: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(page, "## Everything that has read the data\n")?;
     writeln!(page, "| purpose | mechanism | ε alone |\n|---|---|---|")?;
     for section in &report.mechanisms {
-        let alone = section.epsilon_alone.map_or_else(|| "unbounded".to_owned(), epsilon_up);
-        writeln!(page, "| {} | {} | {alone} |", section.purpose.describe(), mechanism(&section.mechanism))?;
+        let alone = section
+            .epsilon_alone
+            .map_or_else(|| "unbounded".to_owned(), epsilon_up);
+        writeln!(
+            page,
+            "| {} | {} | {alone} |",
+            section.purpose.describe(),
+            mechanism(&section.mechanism)
+        )?;
     }
-    writeln!(page, "\nThe mechanisms cost less together than the sum of what each costs alone.\n")
+    writeln!(
+        page,
+        "\nThe mechanisms cost less together than the sum of what each costs alone.\n"
+    )
 }
 
 fn ledger(page: &mut String, report: &Report) -> std::fmt::Result {
@@ -112,7 +131,10 @@ fn policy(page: &mut String, report: &Report) -> std::fmt::Result {
     )?;
     match policy.expected_units {
         Some(units) => writeln!(page, "It states {units} privacy units as a public figure.")?,
-        None => writeln!(page, "It states no number of privacy units; a noisy one was paid for.")?,
+        None => writeln!(
+            page,
+            "It states no number of privacy units; a noisy one was paid for."
+        )?,
     }
     if let Some(reason) = &policy.reason {
         writeln!(page, "\nThe owner's reason: {reason}")?;
@@ -122,7 +144,10 @@ fn policy(page: &mut String, report: &Report) -> std::fmt::Result {
 
 fn columns(page: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(page, "## Columns\n")?;
-    writeln!(page, "| column | domain | provenance | reason |\n|---|---|---|---|")?;
+    writeln!(
+        page,
+        "| column | domain | provenance | reason |\n|---|---|---|---|"
+    )?;
     for column in &report.columns {
         writeln!(
             page,
@@ -141,8 +166,14 @@ fn rules(page: &mut String, report: &Report) -> std::fmt::Result {
     if report.rules.is_empty() {
         return writeln!(page, "The policy states none.\n");
     }
-    writeln!(page, "Rates are shares of the synthetic rows that were drawn.\n")?;
-    writeln!(page, "| rule | | enforced by | broken as drawn | repaired | redrawn |\n|---|---|---|---|---|---|")?;
+    writeln!(
+        page,
+        "Rates are shares of the synthetic rows that were drawn.\n"
+    )?;
+    writeln!(
+        page,
+        "| rule | | enforced by | broken as drawn | repaired | redrawn |\n|---|---|---|---|---|---|"
+    )?;
     for rule in &report.rules {
         writeln!(
             page,
@@ -185,7 +216,9 @@ fn list(page: &mut String, title: &str, lines: &[String]) -> std::fmt::Result {
 fn unit(unit: &PrivacyUnit) -> String {
     match unit {
         PrivacyUnit::Row => "one row".to_owned(),
-        PrivacyUnit::User { column, max_rows } => format!("all rows of one `{column}`, at most {max_rows}"),
+        PrivacyUnit::User { column, max_rows } => {
+            format!("all rows of one `{column}`, at most {max_rows}")
+        }
     }
 }
 
@@ -199,7 +232,10 @@ fn adjacency(adjacency: Adjacency) -> &'static str {
 fn mechanism(mechanism: &Mechanism) -> String {
     match mechanism {
         Mechanism::UnitCount(count) => {
-            format!("count with Gaussian noise, noise multiplier {}", count.noise_multiplier.value())
+            format!(
+                "count with Gaussian noise, noise multiplier {}",
+                count.noise_multiplier.value()
+            )
         }
         Mechanism::Marginals(marginals) => format!(
             "{} histograms with Gaussian noise, noise multiplier {} each",
@@ -228,5 +264,7 @@ fn cell(text: &str) -> String {
 /// Makes the first letter a capital.
 pub(crate) fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }

@@ -242,8 +242,18 @@ pub fn json_schema_text() -> String {
 
 /// Turns the outcome of a rule into rates.
 fn rates(outcome: &RuleOutcome) -> (f64, f64, f64) {
-    let rate = |count: u64| if outcome.drawn == 0 { 0.0 } else { count as f64 / outcome.drawn as f64 };
-    (rate(outcome.violated), rate(outcome.repaired), rate(outcome.redrawn))
+    let rate = |count: u64| {
+        if outcome.drawn == 0 {
+            0.0
+        } else {
+            count as f64 / outcome.drawn as f64
+        }
+    };
+    (
+        rate(outcome.violated),
+        rate(outcome.repaired),
+        rate(outcome.redrawn),
+    )
 }
 
 fn unit_schema(_: &mut SchemaGenerator) -> Schema {

@@ -56,7 +56,9 @@ fn delta_adds_up_to_the_cap_exactly() {
     }
     let summary = ledger.summary();
     assert_eq!((summary.spent_delta, summary.remaining_delta), (1e-5, 0.0));
-    let error = ledger.record_charge(request()).expect_err("no delta remains");
+    let error = ledger
+        .record_charge(request())
+        .expect_err("no delta remains");
     assert!(
         matches!(error, LedgerError::OverCap { nearest: None, .. }),
         "{error}"
@@ -105,7 +107,9 @@ fn a_refusal_names_the_nearest_request_that_passes() {
     };
     let mut ledger = Ledger::open(&place.path(), &terms).expect("a new ledger");
     let _ = charge(&mut ledger);
-    let error = ledger.record_charge(request()).expect_err("half a price remains");
+    let error = ledger
+        .record_charge(request())
+        .expect_err("half a price remains");
     let LedgerError::OverCap {
         requested_epsilon,
         remaining_epsilon,
@@ -126,7 +130,9 @@ fn a_refusal_names_the_nearest_request_that_passes() {
         mechanisms: vec![quieter],
         ..request()
     };
-    let _ = ledger.record_charge(request).expect("the request that was named");
+    let _ = ledger
+        .record_charge(request)
+        .expect("the request that was named");
 }
 
 #[test]
@@ -142,7 +148,9 @@ fn mechanisms_may_not_cost_more_than_was_asked_for() {
         .expect_err("one step too little");
     assert!(matches!(error, LedgerError::OverRequest { .. }), "{error}");
     assert!(ledger.summary().charges.is_empty());
-    let _ = ledger.record_charge(asked(price())).expect("the exact price");
+    let _ = ledger
+        .record_charge(asked(price()))
+        .expect("the exact price");
 }
 
 #[test]

@@ -172,7 +172,9 @@ fn a_failed_write_poisons_the_ledger() {
     let mut ledger = place.open();
     let bytes = [place.bytes(), b"not by us\n".to_vec()].concat();
     place.put(&bytes);
-    let error = ledger.record_charge(request()).expect_err("somebody else wrote");
+    let error = ledger
+        .record_charge(request())
+        .expect_err("somebody else wrote");
     assert!(matches!(error, LedgerError::FileReplaced { .. }), "{error}");
     assert!(matches!(
         ledger.record_charge(request()),

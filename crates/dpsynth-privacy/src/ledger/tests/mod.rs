@@ -93,7 +93,9 @@ fn price() -> f64 {
 }
 
 fn charge(ledger: &mut Ledger) -> ChargeReceipt {
-    ledger.record_charge(request()).expect("a charge within the caps")
+    ledger
+        .record_charge(request())
+        .expect("a charge within the caps")
 }
 
 fn read(path: &Path) -> super::LedgerSummary {

@@ -26,9 +26,18 @@ impl LayerwiseModel for Hostile {
     fn layers(shape: &HostileShape) -> Vec<LayerShape> {
         let total_codes = shape.domain_sizes.iter().map(|&size| size as usize).sum();
         vec![
-            LayerShape { input: LayerInput::Codes { total_codes }, outputs: 5 },
-            LayerShape { input: LayerInput::Dense { width: 5 }, outputs: 9 },
-            LayerShape { input: LayerInput::Dense { width: 11 }, outputs: 3 },
+            LayerShape {
+                input: LayerInput::Codes { total_codes },
+                outputs: 5,
+            },
+            LayerShape {
+                input: LayerInput::Dense { width: 5 },
+                outputs: 9,
+            },
+            LayerShape {
+                input: LayerInput::Dense { width: 11 },
+                outputs: 3,
+            },
         ]
     }
 
@@ -47,7 +56,9 @@ impl LayerwiseModel for Hostile {
         for (index, row) in block.codes.chunks_exact(columns).enumerate() {
             let mut seed = shape.seed;
             for &code in row {
-                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(u64::from(code) + 1);
+                seed = seed
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(u64::from(code) + 1);
             }
             let mut rng = PublicRng::from_seed(seed);
             for factor in factors.iter_mut() {
@@ -67,7 +78,13 @@ impl LayerwiseModel for Hostile {
 }
 
 fn weights(shape: &HostileShape) -> Vec<f32> {
-    vec![0.0; Hostile::layers(shape).iter().map(LayerShape::parameters).sum()]
+    vec![
+        0.0;
+        Hostile::layers(shape)
+            .iter()
+            .map(LayerShape::parameters)
+            .sum()
+    ]
 }
 
 /// Records of `units` units of 1 to `max_rows` rows each, from a seed.
@@ -77,7 +94,12 @@ fn records(shape: &HostileShape, units: usize, max_rows: u32, seed: u64) -> Reco
     for _ in 0..units {
         let rows = 1 + (rng.next_u64() % u64::from(max_rows)) as u32;
         for _ in 0..rows {
-            codes.extend(shape.domain_sizes.iter().map(|&size| (rng.next_u64() % u64::from(size)) as u16));
+            codes.extend(
+                shape
+                    .domain_sizes
+                    .iter()
+                    .map(|&size| (rng.next_u64() % u64::from(size)) as u16),
+            );
         }
         starts.push(starts.last().unwrap() + rows);
     }
@@ -87,11 +109,23 @@ fn records(shape: &HostileShape, units: usize, max_rows: u32, seed: u64) -> Reco
 fn sum(records: &Records, sampled: &[u32], shape: &HostileShape, clip_norm: f64) -> Vec<i64> {
     let key = SecretKey::fixed(1);
     let layers = Hostile::layers(shape);
-    clipped_sum::<Hostile>(records, sampled, &layers, shape, &weights(shape), clip_norm, (&key, 0))
+    clipped_sum::<Hostile>(
+        records,
+        sampled,
+        &layers,
+        shape,
+        &weights(shape),
+        clip_norm,
+        (&key, 0),
+    )
 }
 
 fn squared_distance(first: &[i64], second: &[i64]) -> i128 {
-    first.iter().zip(second).map(|(a, b)| (i128::from(*a) - i128::from(*b)).pow(2)).sum()
+    first
+        .iter()
+        .zip(second)
+        .map(|(a, b)| (i128::from(*a) - i128::from(*b)).pow(2))
+        .sum()
 }
 
 proptest! {
@@ -122,9 +156,17 @@ proptest! {
 #[test]
 fn the_sensitivity_bound_is_reached() {
     // Negative control: without clipping, or with a clip norm doubled, the property above fails.
-    let shape = HostileShape { seed: 3, domain_sizes: vec![3, 7, 2], magnitude: 1e3, poison: 0 };
+    let shape = HostileShape {
+        seed: 3,
+        domain_sizes: vec![3, 7, 2],
+        magnitude: 1e3,
+        poison: 0,
+    };
     let records = records(&shape, 1, 1, 4);
-    let squared = squared_distance(&sum(&records, &[0], &shape, 1.0), &vec![0; weights(&shape).len()]);
+    let squared = squared_distance(
+        &sum(&records, &[0], &shape, 1.0),
+        &vec![0; weights(&shape).len()],
+    );
     let norm = (squared as f64).sqrt() / CLIP_NORM_ON_GRID;
     assert!(norm > 0.9999 && norm <= 1.0, "{norm}");
 }
@@ -137,12 +179,21 @@ fn rows_that_cancel_cannot_escape_the_bound() {
         type Shape = ();
         type Scratch = ();
         fn layers((): &()) -> Vec<LayerShape> {
-            vec![LayerShape { input: LayerInput::Dense { width: 2 }, outputs: 2 }]
+            vec![LayerShape {
+                input: LayerInput::Dense { width: 2 },
+                outputs: 2,
+            }]
         }
         fn normals_per_row((): &()) -> usize {
             0
         }
-        fn backward((): &(), _: &[f32], block: &Block<'_>, (): &mut (), factors: &mut [LayerFactors]) {
+        fn backward(
+            (): &(),
+            _: &[f32],
+            block: &Block<'_>,
+            (): &mut (),
+            factors: &mut [LayerFactors],
+        ) {
             for (row, &code) in block.codes.iter().enumerate() {
                 let sign = if code == 0 { 1.0 } else { -1.000_001 };
                 factors[0].activations[row * 2..row * 2 + 2].copy_from_slice(&[3e7, 1.0]);
@@ -159,11 +210,19 @@ fn rows_that_cancel_cannot_escape_the_bound() {
 
 #[test]
 fn the_sum_is_the_same_in_any_order() {
-    let shape = HostileShape { seed: 8, domain_sizes: vec![4, 5], magnitude: 1.0, poison: 0 };
+    let shape = HostileShape {
+        seed: 8,
+        domain_sizes: vec![4, 5],
+        magnitude: 1.0,
+        poison: 0,
+    };
     let records = records(&shape, 3000, 3, 9);
     let all: Vec<u32> = (0..3000).collect();
     let reversed: Vec<u32> = (0..3000).rev().collect();
-    assert_eq!(sum(&records, &all, &shape, 1.0), sum(&records, &reversed, &shape, 1.0));
+    assert_eq!(
+        sum(&records, &all, &shape, 1.0),
+        sum(&records, &reversed, &shape, 1.0)
+    );
 }
 
 fn paid(sgd: DpSgd, taint: Taint) -> crate::paid::Paid {
@@ -181,13 +240,21 @@ fn sgd(sampling_rate: f64, steps: u32, noise_multiplier: f64) -> DpSgd {
 
 #[test]
 fn no_more_steps_than_were_paid_and_an_empty_sample_is_noised() {
-    let shape = HostileShape { seed: 1, domain_sizes: vec![2], magnitude: 1.0, poison: 0 };
+    let shape = HostileShape {
+        seed: 1,
+        domain_sizes: vec![2],
+        magnitude: 1.0,
+        poison: 0,
+    };
     let mut paid = paid(sgd(1e-9, 3, 1.0), Taint::FixedSeed);
     let data = Private::load(&paid, shape.clone(), |s| Ok::<_, ()>(records(&s, 50, 1, 2))).unwrap();
     let mut steps = paid.authorize::<DpSgd>().unwrap().steps();
     let mut released = Vec::new();
     while let Some(step) = steps.next_step() {
-        released.push(step.run::<Hostile>(&data, &shape, &weights(&shape)).unwrap());
+        released.push(
+            step.run::<Hostile>(&data, &shape, &weights(&shape))
+                .unwrap(),
+        );
     }
     assert_eq!(released.len(), 3);
     assert!(steps.next_step().is_none());
@@ -197,36 +264,65 @@ fn no_more_steps_than_were_paid_and_an_empty_sample_is_noised() {
 
 #[test]
 fn the_noise_of_a_step_has_the_scale_that_was_paid_for() {
-    let shape = HostileShape { seed: 1, domain_sizes: vec![2000], magnitude: 0.0, poison: 0 };
+    let shape = HostileShape {
+        seed: 1,
+        domain_sizes: vec![2000],
+        magnitude: 0.0,
+        poison: 0,
+    };
     let mut paid = paid(sgd(1.0, 1, 1.5), Taint::FixedSeed);
     let data = Private::load(&paid, shape.clone(), |s| Ok::<_, ()>(records(&s, 9, 1, 2))).unwrap();
     let step = paid.authorize::<DpSgd>().unwrap();
-    let sum = step.steps().next_step().unwrap().run::<Hostile>(&data, &shape, &weights(&shape)).unwrap();
+    let sum = step
+        .steps()
+        .next_step()
+        .unwrap()
+        .run::<Hostile>(&data, &shape, &weights(&shape))
+        .unwrap();
     let variance = sum.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / sum.len() as f64;
     // 10,000 draws: the sample variance is within 9 % except with probability below 1e-9
     // (Laurent & Massart 2000); a scale off by 10 % is off by 19 % or more in variance.
     assert!((variance / 9.0 - 1.0).abs() < 0.09, "{variance}");
-    assert!((variance / (9.0 * 0.81) - 1.0).abs() > 0.09 && (variance / (9.0 * 1.21) - 1.0).abs() > 0.09);
+    assert!(
+        (variance / (9.0 * 0.81) - 1.0).abs() > 0.09
+            && (variance / (9.0 * 1.21) - 1.0).abs() > 0.09
+    );
 }
 
 #[test]
 fn units_are_sampled_with_the_probability_that_is_accounted() {
-    let shape = HostileShape { seed: 1, domain_sizes: vec![2], magnitude: 1.0, poison: 0 };
+    let shape = HostileShape {
+        seed: 1,
+        domain_sizes: vec![2],
+        magnitude: 1.0,
+        poison: 0,
+    };
     let records = records(&shape, 100_000, 1, 2);
     for rate in [0.1, 0.5, 1.0] {
         let mut paid = paid(sgd(rate, 1, 1.0), Taint::FixedSeed);
         let mut steps = paid.authorize::<DpSgd>().unwrap().steps();
         let drawn = steps.next_step().unwrap().sample(&records).len() as f64;
         // Hoeffding: off by more than 1,019 of 100,000 with probability below 2e-9.
-        assert!((drawn - rate * 100_000.0).abs() <= 1019.0, "{rate}: {drawn}");
+        assert!(
+            (drawn - rate * 100_000.0).abs() <= 1019.0,
+            "{rate}: {drawn}"
+        );
         assert!(rate < 1.0 || drawn == 100_000.0);
     }
 }
 
 #[test]
 fn a_model_of_another_shape_is_refused() {
-    let shape = HostileShape { seed: 1, domain_sizes: vec![2], magnitude: 1.0, poison: 0 };
-    let other = HostileShape { domain_sizes: vec![3], ..shape.clone() };
+    let shape = HostileShape {
+        seed: 1,
+        domain_sizes: vec![2],
+        magnitude: 1.0,
+        poison: 0,
+    };
+    let other = HostileShape {
+        domain_sizes: vec![3],
+        ..shape.clone()
+    };
     let mut paid = paid(sgd(0.5, 2, 1.0), Taint::FixedSeed);
     let data = Private::load(&paid, shape.clone(), |s| Ok::<_, ()>(records(&s, 5, 1, 2))).unwrap();
     let mut steps = paid.authorize::<DpSgd>().unwrap().steps();
@@ -236,5 +332,8 @@ fn a_model_of_another_shape_is_refused() {
         Some(MechanismError::ModelMismatch)
     );
     let step = steps.next_step().unwrap();
-    assert_eq!(step.run::<Hostile>(&data, &shape, &[0.0]).err(), Some(MechanismError::ModelMismatch));
+    assert_eq!(
+        step.run::<Hostile>(&data, &shape, &[0.0]).err(),
+        Some(MechanismError::ModelMismatch)
+    );
 }
