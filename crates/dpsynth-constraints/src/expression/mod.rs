@@ -16,9 +16,9 @@ mod vocabulary;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use polars::prelude::{AnyValue, DataType};
+use polars::prelude::DataType;
 use polars::sql::sql_expr;
-use polars_lazy::prelude::{Expr, IntoLazy, LiteralValue};
+use polars_lazy::prelude::{Expr, IntoLazy};
 use sqlparser::ast::Expr as SqlExpr;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserOptions};
@@ -26,7 +26,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use self::position::Positions;
 use self::screen::Screen;
-use crate::columns::{Cell, Columns, days, iso_date};
+use crate::columns::{Cell, Columns};
 use crate::error::RuleProblem;
 
 /// An expression that polars can evaluate row by row.
@@ -70,7 +70,7 @@ impl Expression {
         };
         let plan = sql_expr(&screened.text)
             .map_err(refused)?
-            .map_expr(with_type);
+            .map_expr(types::widened);
         if let Some(detail) = types::misfit(&plan, columns.empty_frame().schema()) {
             return Err(vec![Finding {
                 span: None,
@@ -194,32 +194,6 @@ fn parse(tokens: Vec<TokenWithSpan>, positions: &Positions) -> Result<SqlExpr, V
         ));
     }
     Ok(sql)
-}
-
-/// Gives a literal the type that its columns have. Polars would read a date from its text once for
-/// every evaluation, and guess the width of an integer from its size.
-fn with_type(expr: Expr) -> Expr {
-    match &expr {
-        Expr::Cast {
-            expr: inner, dtype, ..
-        } if dtype.as_literal() == Some(&DataType::Date) => {
-            let Expr::Literal(literal) = &**inner else {
-                return expr;
-            };
-            let date = literal.extract_str().and_then(iso_date);
-            date.map(|date| Cell::Date(days(date)).literal())
-                .unwrap_or(expr)
-        }
-        Expr::Literal(literal @ LiteralValue::Dyn(_)) => match literal.to_any_value() {
-            Some(AnyValue::Float64(value)) => Cell::Float(value).literal(),
-            Some(value) if value.dtype().is_integer() => {
-                let integer = value.extract::<i64>().map(Cell::Integer);
-                integer.map(|cell| cell.literal()).unwrap_or(expr)
-            }
-            _ => expr,
-        },
-        _ => expr,
-    }
 }
 
 /// Returns the first line of an error of polars; the rest shows its query plan.

@@ -448,6 +448,29 @@ fn an_unknown_comparison_is_neither_true_nor_false() {
 }
 
 #[test]
+fn small_results_have_room_for_a_difference() {
+    let table = df!("c" => ["red"], "d" => [11_000_i32]).expect("two columns");
+    let days = table.column("d").expect("a column");
+    let date = days.cast(&DataType::Date).expect("days are dates");
+    let table = table.clone().with_column(date).expect("one row").clone();
+    for text in [
+        "LENGTH(c) - 5 < 0",
+        "EXTRACT(MONTH FROM d) * 100 > 100",
+        "CAST(LENGTH(c) AS INTEGER) * 1000000000 > 2999999999",
+    ] {
+        let plan = Expression::compile_condition(text, &columns())
+            .expect(text)
+            .plan;
+        let value = evaluate(&table, &plan).expect(text);
+        assert_eq!(
+            value.bool().expect("true or false").get(0),
+            Some(true),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn what_a_rule_assigns_is_read_from_it() {
     let assigned = |text: &str| {
         let assignment = Expression::compile_condition(text, &columns())

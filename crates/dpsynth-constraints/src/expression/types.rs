@@ -1,11 +1,78 @@
-//! Types that polars would let pass: it compares dates with numbers in the units that it happens to
-//! store, conjoins numbers bit by bit, and panics on the root of a text.
+//! Types of a compiled expression: what polars leaves narrow is widened to the types that columns
+//! have, and what it would let pass, but should not, is found.
 
-use polars::prelude::{DataType, Schema};
-use polars_lazy::dsl::{BooleanFunction, FunctionExpr, StringFunction};
-use polars_lazy::prelude::{Expr, Operator};
+use polars::prelude::{AnyValue, DataType, Schema};
+use polars_lazy::dsl::{BooleanFunction, FunctionExpr, StringFunction, TemporalFunction};
+use polars_lazy::prelude::{Expr, LiteralValue, Operator};
 
-/// Returns what does not fit together in a compiled expression over columns of these types.
+use crate::columns::{Cell, days, iso_date};
+
+/// Gives a node the type that columns have. Polars would read a date from its text once for every
+/// evaluation, guess the width of an integer from its size, and give the length of a text and the
+/// parts of a date types so narrow that a difference overflows.
+pub(super) fn widened(expr: Expr) -> Expr {
+    match expr {
+        Expr::Cast {
+            expr,
+            dtype,
+            options,
+        } => match (&*expr, dtype.as_literal()) {
+            (Expr::Literal(literal), Some(DataType::Date)) => {
+                match literal.extract_str().and_then(iso_date) {
+                    Some(date) => Cell::Date(days(date)).literal(),
+                    None => Expr::Cast {
+                        expr,
+                        dtype,
+                        options,
+                    },
+                }
+            }
+            (_, Some(DataType::Int32)) => {
+                let dtype = DataType::Int64.into();
+                Expr::Cast {
+                    expr,
+                    dtype,
+                    options,
+                }
+            }
+            _ => Expr::Cast {
+                expr,
+                dtype,
+                options,
+            },
+        },
+        Expr::Function {
+            function: FunctionExpr::TemporalExpr(TemporalFunction::OffsetBy),
+            ..
+        } => expr,
+        Expr::Function {
+            function:
+                FunctionExpr::TemporalExpr(_) | FunctionExpr::StringExpr(StringFunction::LenChars),
+            ..
+        } => expr.cast(DataType::Int64),
+        Expr::Literal(LiteralValue::Dyn(_)) => {
+            let value = literal_value(&expr);
+            value.map_or(expr, |cell| cell.literal())
+        }
+        _ => expr,
+    }
+}
+
+/// Returns the number that a literal stands for.
+fn literal_value(expr: &Expr) -> Option<Cell> {
+    let Expr::Literal(literal) = expr else {
+        return None;
+    };
+    match literal.to_any_value()? {
+        AnyValue::Float64(value) => Some(Cell::Float(value)),
+        value if value.dtype().is_integer() => value.extract().map(Cell::Integer),
+        _ => None,
+    }
+}
+
+/// Returns what does not fit together in a compiled expression over columns of these types. Polars
+/// compares dates with numbers in the units that it happens to store, conjoins numbers bit by bit,
+/// and panics on the root of a text.
 pub(super) fn misfit(plan: &Expr, schema: &Schema) -> Option<String> {
     let nodes: Vec<&Expr> = plan.into_iter().collect();
     // From the leaves, so that nothing is asked of a node whose operands are known to be wrong.
