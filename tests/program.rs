@@ -15,7 +15,7 @@ impl Workplace {
             folder: tempfile::tempdir().unwrap(),
         };
         workplace.write("dpsynth.toml", POLICY);
-        workplace.write("data.csv", &table(600));
+        workplace.write("data.csv", table(600));
         workplace
     }
 

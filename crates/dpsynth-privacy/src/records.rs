@@ -46,7 +46,7 @@ impl Records {
     ) -> Result<Self, RecordsError> {
         let columns = domain_sizes.len();
         if columns == 0
-            || codes.len() % columns != 0
+            || !codes.len().is_multiple_of(columns)
             || unit_starts.first() != Some(&0)
             || unit_starts.last().map(|&end| end as usize) != Some(codes.len() / columns)
         {

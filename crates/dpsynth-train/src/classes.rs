@@ -66,10 +66,12 @@ pub(crate) fn start_at_classes(
     }
     // Above all cuts the last class holds; each ramp below its cut steps one class down.
     let mut output = Layer::of(shape, decoder + 2, weights);
-    for code in 0..shape.total_codes() {
-        output.set_bias(code, logits[classes - 1][code]);
-        for unit in 0..cuts.len() {
-            output.set(unit, code, logits[unit][code] - logits[unit + 1][code]);
+    for (code, &logit) in logits[classes - 1].iter().enumerate() {
+        output.set_bias(code, logit);
+    }
+    for (unit, pair) in logits.windows(2).enumerate() {
+        for (code, (below, above)) in pair[0].iter().zip(&pair[1]).enumerate() {
+            output.set(unit, code, below - above);
         }
     }
 

@@ -35,7 +35,7 @@ fn plan() -> TrainingPlan {
         column_weights: vec![1.0; 3],
     };
     TrainingPlan {
-        shape: VaeShape::new(network).unwrap(),
+        shape: VaeShape::new(network).expect("a network of sensible size"),
         expected_units: ROWS as f64,
         optimiser: Optimiser {
             learning_rate: 1e-2,
@@ -51,47 +51,50 @@ fn plan() -> TrainingPlan {
 }
 
 fn mechanisms(steps: u32) -> Vec<Mechanism> {
-    let noise_multiplier = NoiseMultiplier::new(NOISE_MULTIPLIER).unwrap();
+    let noise_multiplier = NoiseMultiplier::new(NOISE_MULTIPLIER).expect("positive");
     vec![
         Mechanism::Marginals(Marginals {
             column_sets: vec![vec![0], vec![1], vec![2]],
             noise_multiplier,
         }),
         Mechanism::DpSgd(DpSgd {
-            sampling_rate: SamplingRate::at_most(0.1).unwrap(),
-            steps: StepCount::new(steps).unwrap(),
+            sampling_rate: SamplingRate::at_most(0.1).expect("between 0 and 1"),
+            steps: StepCount::new(steps).expect("positive"),
             noise_multiplier,
-            clip_norm: ClipNorm::new(2.0).unwrap(),
+            clip_norm: ClipNorm::new(2.0).expect("positive"),
         }),
     ]
 }
 
+/// What a run ends with, and the steps that it told of.
+struct Run {
+    fitted: Result<Released<Generator>, TrainError>,
+    progress: Vec<(u32, u32)>,
+}
+
 /// Runs everything on one charge.
-fn run(
-    mut paid: Paid,
-    plan: &TrainingPlan,
-) -> (Result<Released<Generator>, TrainError>, Vec<(u32, u32)>) {
-    let data = Private::load(&paid, (), load).unwrap();
+fn run(mut paid: Paid, plan: &TrainingPlan) -> Run {
+    let data = Private::load(&paid, (), load).expect("the codes lie in their domains");
     let one_way = measure(&mut paid, &data);
     let mut progress = Vec::new();
     let fitted = fit(
         plan,
         &one_way,
-        paid.authorize().unwrap(),
+        paid.authorize().expect("training is paid for"),
         &data,
         &mut |step| {
             progress.push((step.taken, step.steps));
         },
     );
-    (fitted, progress)
+    Run { fitted, progress }
 }
 
 fn measure(paid: &mut Paid, data: &Private<Records>) -> Released<StartingCounts> {
     let counts = paid
         .authorize::<Marginals>()
-        .unwrap()
+        .expect("counts are paid for")
         .measure(data)
-        .unwrap();
+        .expect("the columns exist");
     counts.map(|sets| StartingCounts {
         one_way: sets
             .into_iter()
@@ -110,21 +113,21 @@ fn permission(taint: Taint, seed: u64, steps: u32) -> Paid {
 fn agreement(generator: &Generator) -> f64 {
     let codes = generator
         .sample(ROWS, &mut PublicRng::from_seed(9))
-        .unwrap();
+        .expect("a model that was fitted can be sampled");
     codes.chunks_exact(3).filter(|row| row[0] == row[1]).count() as f64 / ROWS as f64
 }
 
 #[test]
 fn dependence_between_columns_is_learned() {
-    let (without_noise, progress) = run(permission(Taint::NoNoise, 3, 400), &plan());
+    let without_noise = run(permission(Taint::NoNoise, 3, 400), &plan());
     assert_eq!(
-        progress,
+        without_noise.progress,
         (1..=400).map(|taken| (taken, 400)).collect::<Vec<_>>()
     );
-    let without_noise = agreement(&without_noise.unwrap());
+    let without_noise = agreement(&without_noise.fitted.unwrap());
     assert!(without_noise > 0.85, "{without_noise}");
-    let (noisy, _) = run(permission(Taint::FixedSeed, 3, 400), &plan());
-    let noisy = agreement(&noisy.unwrap());
+    let noisy = run(permission(Taint::FixedSeed, 3, 400), &plan());
+    let noisy = agreement(&noisy.fitted.unwrap());
     assert!(noisy > 0.6, "{noisy}");
 }
 
@@ -132,8 +135,8 @@ fn dependence_between_columns_is_learned() {
 fn the_permission_and_the_seed_decide_the_model() {
     let model = |secret, seed| {
         let plan = TrainingPlan { seed, ..plan() };
-        let (generator, _) = run(permission(Taint::FixedSeed, secret, 3), &plan);
-        generator.unwrap().to_bytes(&BTreeMap::new()).unwrap()
+        let run = run(permission(Taint::FixedSeed, secret, 3), &plan);
+        run.fitted.unwrap().to_bytes(&BTreeMap::new()).unwrap()
     };
     assert_eq!(model(1, 1), model(1, 1));
     assert_ne!(model(1, 1), model(2, 1));
@@ -149,7 +152,7 @@ fn a_plan_that_is_out_of_range_is_refused_before_the_first_step() {
     let mut bad_rate = plan();
     bad_rate.optimiser.learning_rate = 0.0;
     for plan in [bad_units, bad_rate] {
-        let (fitted, progress) = run(permission(Taint::FixedSeed, 1, 3), &plan);
+        let Run { fitted, progress } = run(permission(Taint::FixedSeed, 1, 3), &plan);
         assert_eq!(fitted.unwrap_err().code(), "DPS3002");
         assert!(progress.is_empty());
     }
@@ -163,6 +166,6 @@ fn a_network_of_other_columns_is_refused() {
         ..plan.shape.network().clone()
     };
     plan.shape = VaeShape::new(network).unwrap();
-    let (fitted, _) = run(permission(Taint::FixedSeed, 1, 3), &plan);
-    assert_eq!(fitted.unwrap_err().code(), "DPS3003");
+    let run = run(permission(Taint::FixedSeed, 1, 3), &plan);
+    assert_eq!(run.fitted.unwrap_err().code(), "DPS3003");
 }

@@ -156,7 +156,7 @@ impl ReleasePlan {
                 .collect(),
         };
         let noise_multiplier =
-            accountant::calibrate(&composed, adjacency, asked.epsilon, asked.delta)?;
+            accountant::calibrate(composed, adjacency, asked.epsilon, asked.delta)?;
         let epsilon_spent =
             accountant::epsilon(&composed(noise_multiplier), adjacency, asked.delta)?;
         mechanisms.push((Purpose::Training, Mechanism::DpSgd(sgd(noise_multiplier))));

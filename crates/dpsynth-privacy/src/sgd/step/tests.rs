@@ -66,7 +66,7 @@ impl LayerwiseModel for Hostile {
                     let width = values.len() / BLOCK_ROWS;
                     for value in &mut values[index * width..(index + 1) * width] {
                         *value = rng.normal() as f32 * shape.magnitude;
-                        if shape.poison > 0 && rng.next_u64() % shape.poison == 0 {
+                        if shape.poison > 0 && rng.next_u64().is_multiple_of(shape.poison) {
                             *value = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, 1e-42]
                                 [(rng.next_u64() % 5) as usize];
                         }
