@@ -8,7 +8,7 @@ use dpsynth_privacy::ledger::{self, LedgerSummary};
 use super::args::Verify;
 use super::error::CliError;
 use super::{print, read_policy};
-use crate::report::{epsilon_down, epsilon_up};
+use crate::report::{delta_text, epsilon_down, epsilon_up};
 use crate::verify::{Outcome, verify as run_checks};
 
 /// Checks a release and prints every check.
@@ -62,10 +62,10 @@ fn describe(summary: &LedgerSummary) -> String {
     );
     let _ = writeln!(
         text,
-        "  delta     {:e} spent of {:e}, {:e} remains\n",
-        summary.spent_delta,
-        summary.lifetime_delta.value(),
-        summary.remaining_delta
+        "  delta     {} spent of {}, {} remains\n",
+        delta_text(summary.spent_delta),
+        delta_text(summary.lifetime_delta.value()),
+        delta_text(summary.remaining_delta)
     );
     let _ = writeln!(
         text,

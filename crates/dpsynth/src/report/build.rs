@@ -172,6 +172,7 @@ fn domain(column: &Column) -> String {
         Domain::Float {
             min, max, decimals, ..
         } => match decimals {
+            Some(1) => format!("number from {min} to {max} with 1 decimal"),
             Some(decimals) => format!("number from {min} to {max} with {decimals} decimals"),
             None => format!("number from {min} to {max}"),
         },

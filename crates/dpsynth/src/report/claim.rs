@@ -53,11 +53,27 @@ pub(crate) fn epsilon_down(epsilon: f64) -> String {
     format!("{:.4}", shown.max(0.0))
 }
 
+/// Writes a δ in powers of ten, and nothing spent as a plain zero.
+#[must_use]
+pub(crate) fn delta_text(delta: f64) -> String {
+    if delta == 0.0 {
+        "0".to_owned()
+    } else {
+        format!("{delta:e}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_delta_of_nothing_is_a_plain_zero() {
+        assert_eq!(delta_text(0.0), "0");
+        assert_eq!(delta_text(1e-6), "1e-6");
+    }
 
     proptest! {
         #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use dpsynth_privacy::{Adjacency, Mechanism, PrivacyUnit};
 
 use super::Report;
-use super::claim::{epsilon_down, epsilon_up};
+use super::claim::{delta_text, epsilon_down, epsilon_up};
 
 /// Renders `report.json` as Markdown. Nothing is computed here.
 #[must_use]
@@ -111,8 +111,10 @@ fn ledger(page: &mut String, report: &Report) -> std::fmt::Result {
     )?;
     writeln!(
         page,
-        "| δ spent | {:e} | {:e} | {:e} |\n",
-        ledger.before.delta_spent, ledger.after.delta_spent, ledger.delta_for_life
+        "| δ spent | {} | {} | {} |\n",
+        delta_text(ledger.before.delta_spent),
+        delta_text(ledger.after.delta_spent),
+        delta_text(ledger.delta_for_life)
     )?;
     writeln!(
         page,

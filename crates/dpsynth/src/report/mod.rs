@@ -18,7 +18,7 @@ use crate::plan::Purpose;
 
 pub use build::{Ingredients, build};
 pub use claim::claim;
-pub(crate) use claim::{epsilon_down, epsilon_up};
+pub(crate) use claim::{delta_text, epsilon_down, epsilon_up};
 pub(crate) use markdown::capital;
 pub use markdown::markdown;
 
