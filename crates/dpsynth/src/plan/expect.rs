@@ -23,8 +23,8 @@ const POOR_ONE_WAY: f64 = 0.05;
 /// Noise of a whole training, relative to the largest possible gradient, above which it learns
 /// little. Real gradients are far below the largest possible one, so the line is drawn at a
 /// twentieth, from public tables: at 0.03 (Adult at an epsilon of 1) training still improves pairs of
-/// columns; at 0.07 (the American Community Survey at 3) and 0.08 (German credit at 10) pairs are no
-/// closer to the real ones than independent columns would be.
+/// columns; at 0.07 (the American Community Survey at 3) and 0.08 (German credit at 10) hardly any
+/// dependence is learned.
 const POOR_TRAINING: f64 = 0.05;
 
 pub(super) fn expectation(plan: &ReleasePlan) -> Expectation {
