@@ -45,7 +45,7 @@ pub use numbers::{
     ClipNorm, Delta, Epsilon, NoiseMultiplier, NumberError, SamplingRate, StepCount,
 };
 pub use paid::{Authorizable, Authorized, MechanismError, Paid, Taint};
-pub use random::PublicRng;
+pub use random::{PublicRng, RandomnessError};
 pub use records::{Records, RecordsError};
 pub use sgd::{
     BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel, Step, StepSequence,

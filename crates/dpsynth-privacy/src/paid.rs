@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::ledger::{ChargeId, ChargeReceipt};
 use crate::mechanism::{DpSgd, Marginals, Mechanism, UnitCount};
-use crate::random::{Purpose, SecretKey};
+use crate::random::{RandomnessError, SecretKey};
 use crate::records::Records;
 use crate::unit::PrivacyUnit;
 
@@ -79,20 +79,16 @@ impl Paid {
     /// Moves out the permission to run the first mechanism of kind `M` that was not yet taken.
     ///
     /// # Errors
-    /// If the charge holds no further mechanism of this kind.
+    /// If the charge holds no further mechanism of this kind, or another process made it.
     pub fn authorize<M: Authorizable>(&mut self) -> Result<Authorized<M>, MechanismError> {
+        self.key.check_process()?;
         for (index, slot) in self.mechanisms.iter_mut().enumerate() {
             if let Some(mechanism) = slot.as_ref().and_then(M::of) {
                 *slot = None;
                 // Every authorisation draws from a key of its own.
-                let mut stream = self.key.stream(Purpose::Derivation, index as u32, 0);
-                let mut key = [0u8; 32];
-                for word in key.chunks_exact_mut(8) {
-                    word.copy_from_slice(&stream.next_u64().to_le_bytes());
-                }
                 return Ok(Authorized {
                     mechanism,
-                    key: SecretKey::derived(key),
+                    key: self.key.derive(index as u32),
                     max_rows: self.unit.max_rows(),
                     taint: self.taint,
                 });
@@ -127,8 +123,10 @@ impl<M> Authorized<M> {
         &self.mechanism
     }
 
-    /// Refuses records whose units may have more rows than was paid for.
+    /// Refuses records whose units may have more rows than was paid for, and a process that is a
+    /// copy of the one that paid.
     pub(crate) fn admits(&self, records: &Records) -> Result<(), MechanismError> {
+        self.key.check_process()?;
         if records.max_rows() > self.max_rows {
             Err(MechanismError::CapExceeded)
         } else {
@@ -198,6 +196,9 @@ pub enum MechanismError {
     /// The charge holds no such mechanism, or it was authorised already.
     #[error("the charge holds no further mechanism of this kind; charge the ledger for it first")]
     NotPaid,
+    /// The randomness of the charge may not be used here.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
     /// The noise's scale is outside what the sampler supports.
     #[error(
         "the scale of the noise is outside what the exact sampler supports; choose another noise multiplier"
@@ -206,7 +207,7 @@ pub enum MechanismError {
 }
 
 impl MechanismError {
-    /// The codes of this family.
+    /// The codes of this family, without those of [`RandomnessError`].
     pub const CODES: &'static [&'static str] =
         &["DPS0311", "DPS0312", "DPS0313", "DPS0314", "DPS0315"];
 
@@ -218,6 +219,7 @@ impl MechanismError {
             Self::Columns => "DPS0312",
             Self::ModelMismatch => "DPS0313",
             Self::NotPaid => "DPS0314",
+            Self::Randomness(error) => error.code(),
             Self::Scale => "DPS0315",
         }
     }
