@@ -81,7 +81,7 @@ fn noisy(count: i64, noise: &RoundedGaussian, rng: &mut SecretRng, taint: Option
     }
 }
 
-fn count_cells(records: &Records, set: &[u32]) -> Result<Vec<i64>, MechanismError> {
+pub(crate) fn count_cells(records: &Records, set: &[u32]) -> Result<Vec<i64>, MechanismError> {
     let sizes = records.domain_sizes();
     let mut cells = 1usize;
     for &column in set {
