@@ -60,8 +60,8 @@ impl Authorized<Marginals> {
         for (index, set) in self.mechanism.column_sets.iter().enumerate() {
             let mut rng = self.key.stream(Purpose::CountNoise, index as u32, 0);
             let mut counts = count_cells(records, set)?;
-            for count in &mut counts {
-                *count = noisy(*count, &noise, &mut rng, self.taint);
+            if self.taint != Some(Taint::NoNoise) {
+                noise.add_to(&mut counts, &mut rng);
             }
             released.push(counts);
         }
