@@ -84,8 +84,8 @@ pub struct LaplaceCounts {
 /// The categories of a column that nobody has listed, with noisy counts; those whose noisy count
 /// is below a threshold are left out.
 ///
-/// The noise is discrete Laplace of scale `max_rows / epsilon`, and the threshold is the smallest at
-/// which a category of one unit alone shows with probability at most `delta`.
+/// The noise is discrete Laplace of scale `max_rows / epsilon`, and the threshold is the smallest
+/// at which a category of one unit alone shows with probability at most `delta`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpenCategories {
@@ -133,8 +133,8 @@ impl Mechanism {
     ///
     /// # Guarantee
     /// The event's noise multiplier is the very number that the mechanism draws its noise with;
-    /// clipping and counting bound the sensitivity that it is relative to. Where the event is a pair of
-    /// ε and δ, the mechanism compares OpenDP's own account with that pair before it runs.
+    /// clipping and counting bound the sensitivity that it is relative to. Where the event is a
+    /// pair of ε and δ, the mechanism compares OpenDP's own account with that pair before it runs.
     #[must_use]
     pub fn event(&self) -> DpEvent {
         match self {

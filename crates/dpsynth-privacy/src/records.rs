@@ -126,12 +126,12 @@ impl<T> Cells<T> {
         }
     }
 
-    /// Takes cells grouped by unit: unit `u` owns cells `unit_starts[u]..unit_starts[u + 1]`, at most
-    /// `max_rows` of them and possibly none.
+    /// Takes cells grouped by unit: unit `u` owns cells `unit_starts[u]..unit_starts[u + 1]`, at
+    /// most `max_rows` of them and possibly none.
     ///
     /// # Errors
-    /// If a unit has more than `max_rows` cells, `max_rows` exceeds a microbatch, or the shape does not
-    /// fit.
+    /// If a unit has more than `max_rows` cells, `max_rows` exceeds a microbatch, or the shape does
+    /// not fit.
     pub fn grouped(
         values: Vec<T>,
         unit_starts: &[u32],

@@ -1,9 +1,9 @@
 //! The attack on Gaussian noise in floating point, and what it finds here: nothing.
 //!
-//! Jin, McMurtry, Rubinstein & Ohrimenko (2022), *Are we there yet? Timing and floating-point attacks on
-//! differential privacy systems*, arXiv 2112.05307. Somebody who sees y = x + noise and suspects
-//! that x is either of two values asks of each whether the sampler can yield y - x at all. Floating-point
-//! samplers reach few of the doubles, so the answer for the wrong value is often no.
+//! Jin, McMurtry, Rubinstein & Ohrimenko (2022), *Are we there yet? Timing and floating-point
+//! attacks on differential privacy systems*, arXiv 2112.05307. Somebody who sees y = x + noise and
+//! suspects that x is either of two values asks of each whether the sampler can yield y - x at all.
+//! Floating-point samplers reach few of the doubles, so the answer for the wrong value is often no.
 
 use std::f64::consts::TAU;
 
@@ -98,8 +98,8 @@ fn every_integer_around_zero_and_in_the_tail_is_reachable() {
     assert!((1i64 << 40..(1 << 40) + 500).any(|value| !single(value)));
 }
 
-/// Whether some word of the sampler gives `value`: looks for the place that it points at, and asks the
-/// code that rounds.
+/// Whether some word of the sampler gives `value`: looks for the place that it points at, and asks
+/// the code that rounds.
 fn ours_reaches(noise: &RoundedGaussian, scale: f64, value: i64) -> bool {
     let strips = Strips::standard();
     let magnitude = value.unsigned_abs() as f64;

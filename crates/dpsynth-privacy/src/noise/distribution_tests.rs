@@ -22,13 +22,17 @@ fn draws(scale: f64, count: usize, seed: u64) -> Vec<i64> {
     draws
 }
 
-/// A Gaussian from single-precision arithmetic, as a library without care would draw it.
+/// A Gaussian from single-precision arithmetic (Box & Muller 1958), as a library without care would
+/// draw it.
 fn careless(scale: f64, count: usize, seed: u64) -> Vec<i64> {
-    let mut normals = vec![0f32; count];
-    stream(seed).fill_normals(&mut normals);
-    normals
-        .iter()
-        .map(|&z| (z * scale as f32).round() as i64)
+    let mut rng = stream(seed);
+    let mut uniform = || ((rng.next_u32() >> 8) as f32 + 0.5) / 16_777_216.0;
+    let mut draw = || {
+        let (radius, angle) = (uniform(), uniform());
+        (-2.0 * radius.ln()).sqrt() * (std::f32::consts::TAU * angle).cos()
+    };
+    (0..count)
+        .map(|_| (draw() * scale as f32).round() as i64)
         .collect()
 }
 

@@ -10,8 +10,8 @@ const SMALL: usize = 8;
 /// `[from, to] · 2^-digits`.
 ///
 /// # Guarantee
-/// The bounds hold whatever the arguments; how close they are is a matter of speed. Every
-/// operation rounds the lower bound down and the upper bound up. Tested against the error function's
+/// The bounds hold whatever the arguments; how close they are is a matter of speed. Every operation
+/// rounds the lower bound down and the upper bound up. Tested against the error function's
 /// derivative in double precision, and for nesting at growing precision.
 pub(super) fn bell(from: &UBig, to: &UBig, digits: usize, precision: usize) -> (UBig, UBig) {
     // exp(-t) is decreasing: the lower bound comes from the far end. The square has twice the
@@ -50,7 +50,7 @@ fn series(low: &UBig, high: &UBig, precision: usize) -> (UBig, UBig) {
     let (mut term_low, mut term_high) = (one.clone(), one);
     let mut index = 1u32;
     loop {
-        term_low = (&term_low * low >> precision) / UBig::from(index);
+        term_low = ((&term_low * low) >> precision) / UBig::from(index);
         let divisor = UBig::from(index);
         term_high = (shifted_up(&term_high * high, precision) + &divisor - UBig::ONE) / divisor;
         sum_low += &term_low;

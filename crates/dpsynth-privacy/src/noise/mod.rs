@@ -5,8 +5,8 @@
 //! to an integer `S` gives `round(S + s·Z)`: a rounding of the ideal Gaussian mechanism, to which
 //! every account of the ideal mechanism applies as it stands.
 //!
-//! `Z` is drawn from strips ([`mod@strips`]); Karney's algorithm ([`mod@karney`]), which shares no code
-//! with them, is the oracle.
+//! `Z` is drawn from strips ([`mod@strips`]); Karney's algorithm ([`mod@karney`]), which shares no
+//! code with them, is the oracle.
 
 mod exponential;
 mod karney;

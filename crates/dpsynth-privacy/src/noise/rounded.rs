@@ -84,8 +84,8 @@ impl RoundedGaussian {
         }
     }
 
-    /// Rounds `s·x` for `x` between `low` and `high`, in units of 2^-[`PLACE_DIGITS`], if both ends round
-    /// alike.
+    /// Rounds `s·x` for `x` between `low` and `high`, in units of 2^-[`PLACE_DIGITS`], if both ends
+    /// round alike.
     #[inline(always)]
     fn settled(&self, low: u64, high: u64) -> Option<i64> {
         // Scales lie in 2^-10..=2^58, so 54..=122 digits are dropped, and 64 + 53 bits of product

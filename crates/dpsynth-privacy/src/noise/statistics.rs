@@ -8,7 +8,8 @@ pub(super) fn cdf(value: f64, scale: f64) -> f64 {
     0.5 * erfc(-(value + 0.5) / scale / std::f64::consts::SQRT_2)
 }
 
-/// Kolmogorov–Smirnov distance between `draws` and the Gaussian of standard deviation `scale`, rounded.
+/// Kolmogorov–Smirnov distance between `draws` and the Gaussian of standard deviation `scale`,
+/// rounded.
 pub(super) fn distance(draws: &[i64], scale: f64) -> f64 {
     let mut sorted = draws.to_vec();
     sorted.sort_unstable();
@@ -47,8 +48,8 @@ pub(super) fn chi_square_limit(degrees: usize, alpha: f64) -> f64 {
     degrees + 2.0 * (degrees * x).sqrt() + 2.0 * x
 }
 
-/// Pearson's statistic of `draws` over bins of an eighth of a standard deviation up to 4.5 of them, and the
-/// two tails beyond; with its degrees of freedom.
+/// Pearson's statistic of `draws` over bins of an eighth of a standard deviation up to 4.5 of them,
+/// and the two tails beyond; with its degrees of freedom.
 pub(super) fn binned(draws: &[i64], scale: f64) -> (f64, usize) {
     let edges: Vec<i64> = (-36..=36)
         .map(|eighth| (f64::from(eighth) / 8.0 * scale).round() as i64)
@@ -68,8 +69,8 @@ pub(super) fn binned(draws: &[i64], scale: f64) -> (f64, usize) {
     (chi_square(&seen, &expected), edges.len())
 }
 
-/// Pearson's statistic of the lowest six bits against the uniform distribution: what is left of a Gaussian
-/// of a standard deviation of thousands, to within 10^-300 (its Fourier coefficients).
+/// Pearson's statistic of the lowest six bits against the uniform distribution: what is left of a
+/// Gaussian of a standard deviation of thousands, to within 10^-300 (its Fourier coefficients).
 pub(super) fn low_bits(draws: &[i64]) -> (f64, usize) {
     let mut seen = [0u64; 64];
     for &draw in draws {

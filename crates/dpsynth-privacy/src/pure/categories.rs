@@ -22,10 +22,10 @@ impl Authorized<OpenCategories> {
     /// Returns noisy counts by category. A category that is not in the result may still occur.
     ///
     /// # Guarantee
-    /// A unit changes the counts of at most `max_rows` categories, by at most `max_rows` together. OpenDP's
-    /// account at that distance is at most (`epsilon`, `delta`), checked before the data is read (Korolova,
-    /// Kenthapadi, Mishra & Ntoulas 2009; Rogers 2023, arXiv 2309.09170). The order of the result is that of the
-    /// categories, not of the data.
+    /// A unit changes the counts of at most `max_rows` categories, by at most `max_rows` together.
+    /// OpenDP's account at that distance is at most (`epsilon`, `delta`), checked before the data
+    /// is read (Korolova, Kenthapadi, Mishra & Ntoulas 2009; Rogers 2023, arXiv 2309.09170). The
+    /// order of the result is that of the categories, not of the data.
     ///
     /// # Errors
     /// If units may have more rows than were paid for, or OpenDP accounts for more than that.
@@ -80,8 +80,8 @@ fn histogram(scale: f64, threshold: i64) -> Fallible<Histogram> {
     )
 }
 
-/// What `units` of at most `rows` rows cost: 1 that is added or removed, or 2 where one takes the place of the
-/// other, each with categories of its own.
+/// What `units` of at most `rows` rows cost: 1 that is added or removed, or 2 where one takes the
+/// place of the other, each with categories of its own.
 fn cost(scale: f64, threshold: i64, rows: i64, units: u32) -> Fallible<Account> {
     // OK because rows come from a `u32` that is at most a microbatch.
     let (categories, together) = (rows as u32 * units, rows * i64::from(units));
@@ -155,8 +155,8 @@ mod tests {
         let cells = vec![("flu", 500), ("cold", 400), ("a very rare disease", 1)];
         let exact = discovered(1, 1e-9, cells.clone(), Taint::NoNoise);
         assert_eq!(exact["a very rare disease"], 1);
-        // At δ = 1e-9 the rare one shows in one run of 10^9; noise of scale 1 moves a count by more than 30 in
-        // one of 10^13.
+        // At δ = 1e-9 the rare one shows in one run of 10^9; noise of scale 1 moves a count by more
+        // than 30 in one of 10^13.
         let noisy = discovered(1, 1e-9, cells, Taint::FixedSeed);
         assert_eq!(noisy.keys().collect::<Vec<_>>(), ["cold", "flu"]);
         assert!((noisy["flu"] - 500).abs() < 30 && (noisy["cold"] - 400).abs() < 30);
@@ -164,8 +164,8 @@ mod tests {
 
     #[test]
     fn a_category_of_one_unit_shows_as_often_as_delta_allows() {
-        // 2,000 categories of one cell each, δ = 0.02: the expected number that shows is at most 40, and by
-        // Chernoff the limit is exceeded with probability below 1e-9.
+        // 2,000 categories of one cell each, δ = 0.02: the expected number that shows is at most
+        // 40, and by Chernoff the limit is exceeded with probability below 1e-9.
         let names: Vec<String> = (0..2000).map(|i| format!("category {i}")).collect();
         let names: Vec<(&'static str, usize)> = names
             .into_iter()
@@ -173,7 +173,8 @@ mod tests {
             .collect();
         let shown = discovered(1, 0.02, names.clone(), Taint::FixedSeed).len() as f64;
         assert!(shown < 40.0 + 6.5 * 40f64.sqrt() + 21.0, "{shown}");
-        // Negative control: with a threshold for a δ twenty times as large, the same test would reject.
+        // Negative control: with a threshold for a δ twenty times as large, the same test would
+        // reject.
         let shown = discovered(1, 0.4, names, Taint::FixedSeed).len() as f64;
         assert!(shown > 40.0 + 6.5 * 40f64.sqrt() + 21.0, "{shown}");
     }

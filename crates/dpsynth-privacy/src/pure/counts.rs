@@ -20,13 +20,13 @@ impl Authorized<LaplaceCounts> {
     /// negative.
     ///
     /// # Guarantee
-    /// A unit changes the counts of one column set by at most its number of rows in L1, which the records
-    /// cap. OpenDP's account at that distance is at most `epsilon` for each column set, checked before the
-    /// data is read (Ghosh, Roughgarden & Sundararajan 2009).
+    /// A unit changes the counts of one column set by at most its number of rows in L1, which the
+    /// records cap. OpenDP's account at that distance is at most `epsilon` for each column set,
+    /// checked before the data is read (Ghosh, Roughgarden & Sundararajan 2009).
     ///
     /// # Errors
-    /// If a column does not exist, a set has too many cells, the records do not fit what was paid for, or
-    /// OpenDP accounts for more than that.
+    /// If a column does not exist, a set has too many cells, the records do not fit what was paid
+    /// for, or OpenDP accounts for more than that.
     pub fn measure(
         self,
         data: &Private<Records>,
@@ -108,8 +108,8 @@ mod tests {
         const CELLS: usize = 4000;
         for max_rows in [1, 3] {
             let counts = measured(max_rows, CELLS, Taint::FixedSeed);
-            // A discrete Laplace value is 0 with probability (1 - p)/(1 + p) for p = exp(-1/scale), and at
-            // most k in magnitude with probability 1 - 2·p^(k+1)/(1 + p).
+            // A discrete Laplace value is 0 with probability (1 - p)/(1 + p) for p = exp(-1/scale),
+            // and at most k in magnitude with probability 1 - 2·p^(k+1)/(1 + p).
             let distance = |scale: f64| {
                 let p = (-1.0 / scale).exp();
                 (0..40)

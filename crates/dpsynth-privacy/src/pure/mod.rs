@@ -7,7 +7,8 @@
 //!
 //! OpenDP draws from a generator of its own, keyed by the operating system (ChaCha20 in `rand` 0.7,
 //! reseeded, and again after a fork). It cannot be given a seed, so under a known seed these
-//! mechanisms are not reproducible; a known seed taints the ledger anyway. Nothing of OpenDP's errors is shown.
+//! mechanisms are not reproducible; a known seed taints the ledger anyway. Nothing of OpenDP's
+//! errors is shown.
 
 mod categories;
 mod counts;
@@ -29,10 +30,11 @@ struct Account {
 /// Refuses a mechanism that costs more than was charged by OpenDP's account of it.
 ///
 /// # Guarantee
-/// Where it returns `Ok`, the mechanism is (`epsilon`, `delta`)-differentially private under adding or
-/// removing one unit, and (2·`epsilon`, (1 + e^`epsilon`)·`delta`)-differentially private under
-/// replacing one, both by OpenDP's maps. The second pair is what two steps of the first come to, one unit
-/// out and one in, so an accountant may price replacement at it. A number that is not one is refused.
+/// Where it returns `Ok`, the mechanism is (`epsilon`, `delta`)-differentially private under adding
+/// or removing one unit, and (2·`epsilon`, (1 + e^`epsilon`)·`delta`)-differentially private under
+/// replacing one, both by OpenDP's maps. The second pair is what two steps of the first come to,
+/// one unit out and one in, so an accountant may price replacement at it. A number that is not one
+/// is refused.
 fn within(
     epsilon: Epsilon,
     delta: f64,
@@ -58,8 +60,8 @@ fn within(
     }
 }
 
-/// The smallest scale of noise that costs at most `epsilon` by `account`, which maps a scale to what one
-/// added or removed unit costs; `start` is where the formula says that it lies.
+/// The smallest scale of noise that costs at most `epsilon` by `account`, which maps a scale to
+/// what one added or removed unit costs; `start` is where the formula says that it lies.
 fn smallest_scale(
     start: f64,
     epsilon: Epsilon,

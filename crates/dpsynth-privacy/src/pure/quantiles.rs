@@ -16,17 +16,17 @@ use crate::records::Cells;
 impl Authorized<Quantiles> {
     /// Chooses, for each level, a candidate that has about that share of the cells below it.
     ///
-    /// Returns one candidate per level, in the order of the levels. They need not be in order: each is
-    /// chosen by itself.
+    /// Returns one candidate per level, in the order of the levels. They need not be in order: each
+    /// is chosen by itself.
     ///
     /// # Guarantee
-    /// A unit adds or removes at most `max_rows` cells. OpenDP's account at that distance is at most
-    /// `epsilon` for each level, checked before the data is read (Smith 2011; McKenna & Sheldon 2020, arXiv
-    /// 2010.12603). The candidates are public and may not come from the data.
+    /// A unit adds or removes at most `max_rows` cells. OpenDP's account at that distance is at
+    /// most `epsilon` for each level, checked before the data is read (Smith 2011; McKenna &
+    /// Sheldon 2020, arXiv 2010.12603). The candidates are public and may not come from the data.
     ///
     /// # Errors
-    /// If the candidates are not strictly increasing, units may have more rows than were paid for, or
-    /// OpenDP accounts for more than that.
+    /// If the candidates are not strictly increasing, units may have more rows than were paid for,
+    /// or OpenDP accounts for more than that.
     pub fn choose(self, data: &Private<Cells<i64>>) -> Result<Released<Vec<i64>>, MechanismError> {
         let Quantiles {
             levels,
@@ -40,7 +40,8 @@ impl Authorized<Quantiles> {
         for level in levels.iter().map(|level| level.value()) {
             let quantile = |scale| quantile(candidates, level, scale);
             let cost = |scale, rows| cost(&quantile(scale)?, rows);
-            // A cell moves a score by at most max(level, 1 - level), and two scores apart by twice that.
+            // A cell moves a score by at most max(level, 1 - level), and two scores apart by twice
+            // that.
             let start = 2.0 * f64::from(self.max_rows) * level.max(1.0 - level) / epsilon.value();
             let scale = smallest_scale(start, *epsilon, |scale| {
                 cost(scale, self.max_rows).map(|account| account.epsilon)
@@ -121,8 +122,8 @@ mod tests {
         );
         assert_eq!(exact.unwrap(), [50, 500, 950]);
         let noisy = chosen((levels, grid), 1.0, values, Taint::FixedSeed).unwrap();
-        // A candidate whose score is worse by g is chosen with probability at most e^(-g/scale): a hundred
-        // ranks away, that is e^-50.
+        // A candidate whose score is worse by g is chosen with probability at most e^(-g/scale): a
+        // hundred ranks away, that is e^-50.
         for (noisy, exact) in noisy.into_iter().zip([50, 500, 950]) {
             assert!((noisy - exact).abs() <= 100, "{noisy} {exact}");
         }
@@ -130,9 +131,10 @@ mod tests {
 
     #[test]
     fn choices_have_the_probabilities_of_permute_and_flip() {
-        // Two candidates and one cell: for the median, both scores are |below - above|/2: 1/2 for the candidate
-        // above, and 0 for the one that equals the cell. With ε = 1 the scale is 1, so the worse one is chosen
-        // with probability e^(-1/2)/2 = 0.303. In 1,500 runs that is 455 ± 18; Chernoff as elsewhere.
+        // Two candidates and one cell: for the median, both scores are |below - above|/2: 1/2 for
+        // the candidate above, and 0 for the one that equals the cell. With ε = 1 the scale is 1,
+        // so the worse one is chosen with probability e^(-1/2)/2 = 0.303. In 1,500 runs that is 455
+        // ± 18; Chernoff as elsewhere.
         const RUNS: usize = 1500;
         let expected = |epsilon: f64| RUNS as f64 * (-epsilon / 2.0).exp() / 2.0;
         let allowed = |expected: f64| 6.5 * expected.sqrt() + 21.0;

@@ -17,17 +17,18 @@ use crate::records::Records;
 impl Authorized<TopCells> {
     /// Chooses cells of the column set that many rows fall into.
     ///
-    /// Returns the cells' places in row-major order of the columns' codes, in the order in which they were
-    /// chosen. Which come first says little: each choice is noisy.
+    /// Returns the cells' places in row-major order of the columns' codes, in the order in which
+    /// they were chosen. Which come first says little: each choice is noisy.
     ///
     /// # Guarantee
-    /// A unit that is added or removed moves each count by at most `max_rows`, and all in one direction; one that
-    /// is replaced moves them in both. OpenDP's accounts of the two are at most `epsilon` and twice that for
-    /// all cells together, checked before the data is read (McKenna & Sheldon 2020, arXiv 2010.12603).
+    /// A unit that is added or removed moves each count by at most `max_rows`, and all in one
+    /// direction; one that is replaced moves them in both. OpenDP's accounts of the two are at most
+    /// `epsilon` and twice that for all cells together, checked before the data is read (McKenna &
+    /// Sheldon 2020, arXiv 2010.12603).
     ///
     /// # Errors
-    /// If a column does not exist, the set has too many cells or fewer than are asked for, the records do not
-    /// fit what was paid for, or OpenDP accounts for more than that.
+    /// If a column does not exist, the set has too many cells or fewer than are asked for, the
+    /// records do not fit what was paid for, or OpenDP accounts for more than that.
     pub fn choose(self, data: &Private<Records>) -> Result<Released<Vec<usize>>, MechanismError> {
         let TopCells {
             columns,
@@ -139,8 +140,8 @@ mod tests {
 
     #[test]
     fn choices_have_the_probabilities_of_permute_and_flip() {
-        // One cell of two, behind by 1 at a scale of 1/ε: chosen with probability e^(-ε)/2, and the counts of
-        // 1,500 runs by Chernoff outside of what is allowed with probability below 1e-9.
+        // One cell of two, behind by 1 at a scale of 1/ε: chosen with probability e^(-ε)/2, and the
+        // counts of 1,500 runs by Chernoff outside of what is allowed with probability below 1e-9.
         const RUNS: usize = 1500;
         let expected = RUNS as f64 * (-1.0f64).exp() / 2.0;
         let allowed = 6.5 * expected.sqrt() + 21.0;

@@ -31,7 +31,7 @@ impl SecretKey {
     /// Draws a key from the operating system, after the checks of [`health`].
     pub(crate) fn from_os() -> Result<Self, RandomnessError> {
         let mut drawn = Self::known([0; 32]);
-        health::key_from(|bytes| getrandom::fill(bytes), &mut drawn.key)?;
+        health::key_from(getrandom::fill, &mut drawn.key)?;
         Ok(drawn)
     }
 
@@ -124,7 +124,8 @@ pub(crate) enum Purpose {
     Derivation = 5,
 }
 
-/// One secret stream of random bits. It cannot be cloned, and its state is wiped when it is dropped.
+/// One secret stream of random bits. It cannot be cloned, and its state is wiped when it is
+/// dropped.
 pub(crate) struct SecretRng(ChaCha20Rng);
 
 impl SecretRng {

@@ -1,3 +1,4 @@
+use super::table::{Cut, SLACK};
 use super::*;
 use crate::noise::RoundedGaussian;
 use crate::noise::statistics::{distance, distance_limit};
@@ -51,7 +52,8 @@ fn sample<const BITS: u32>(strips: &Strips<BITS>, scale: f64, count: usize, seed
         .collect()
 }
 
-/// Accepts the scale and rejects it 20 per cent off: the samples are small, because each draw is slow.
+/// Accepts the scale and rejects it 20 per cent off: the samples are small, because each draw is
+/// slow.
 fn assert_gaussian(sample: &[i64], scale: f64) {
     let limit = distance_limit(sample.len(), ALPHA);
     assert!(distance(sample, scale) < limit);
@@ -127,7 +129,7 @@ fn double_precision_errs_less_than_the_slack() {
             // a(x) in units of 2^-60, both bounds.
             let height = |f: UBig| {
                 let scaled = (f * UBig::from(strip.width)) << (exponent + ENVELOPE_DIGITS);
-                let height = scaled / UBig::from(strips.envelope) >> (LazyPlace::GRID + 128 - 60);
+                let height = (scaled / UBig::from(strips.envelope)) >> (LazyPlace::GRID + 128 - 60);
                 u64::try_from(height).unwrap() as f64 * 2f64.powi(-60)
             };
             let (least, most) = bell(&from, &to, digits, 128);
