@@ -19,7 +19,7 @@ impl RoundedGaussian {
     /// Smallest scale: below it the noise would hardly ever differ from 0.
     pub(crate) const MIN_SCALE: f64 = 1.0 / 1024.0;
     /// Largest scale, so that a draw fits a 64-bit integer with a probability that differs from 1
-    /// by less than 10^-100 (and saturates beyond, which is post-processing).
+    /// by less than 10^-100; beyond, it is reduced modulo 2^64, as the sums are.
     pub(crate) const MAX_SCALE: f64 = 288_230_376_151_711_744.0;
 
     /// Takes a scale, or `None` where it is not a number in
@@ -133,8 +133,14 @@ impl RoundedGaussian {
             (to * UBig::from(self.mantissa) + &half) >> shift,
         );
         (first == last).then(|| {
-            let magnitude = i64::try_from(first).unwrap_or(i64::MAX);
-            if negative { -magnitude } else { magnitude }
+            // Modulo 2^64, as the sums are kept: cutting off at the largest integer instead would
+            // not be a function of the noisy sum. OK because the mask leaves 64 bits.
+            let magnitude = u64::try_from(first & UBig::from(u64::MAX)).unwrap_or(0) as i64;
+            if negative {
+                magnitude.wrapping_neg()
+            } else {
+                magnitude
+            }
         })
     }
 
@@ -208,6 +214,17 @@ mod tests {
         noise.add_to(&mut added, &mut stream(4));
         let sums = filled.iter().map(|value| value.wrapping_add(i64::MAX));
         assert!(added.into_iter().eq(sums));
+    }
+
+    #[test]
+    fn what_does_not_fit_64_bits_is_reduced_modulo_their_number() {
+        // 40 standard deviations at the largest scale: 40·2^58 = 2^63 + 2^61.
+        let noise = RoundedGaussian::new(RoundedGaussian::MAX_SCALE).unwrap();
+        let at = UBig::from(40u32) << 64;
+        let wrapped = noise.rounded(&at, &at, 64, false).unwrap();
+        assert_eq!(wrapped as u64, (1 << 63) + (1 << 61));
+        let negative = noise.rounded(&at, &at, 64, true).unwrap();
+        assert_eq!(negative, wrapped.wrapping_neg());
     }
 
     #[test]
