@@ -4,8 +4,8 @@
 //! cargo run -p dpsynth-privacy --example noise_speed --config 'profile.dev.package.opendp.opt-level=3'
 //! ```
 //!
-//! Each figure is the best of many short runs, because a run that another program interrupts says
-//! nothing about the sampler.
+//! The samplers take turns, and each figure is the best of many short runs, because a run that
+//! another program interrupts says nothing about the sampler.
 
 use std::hint::black_box;
 use std::io::{self, Write};
@@ -19,50 +19,28 @@ use opendp::traits::samplers::sample_discrete_gaussian;
 /// The noise of one coordinate of DP-SGD at a noise multiplier of 1.5.
 const SCALE: f64 = 1.5 * 1_099_511_627_776.0;
 
-/// How long each sampler is watched.
-const WATCHED: Duration = Duration::from_secs(4);
+/// How often each sampler has its turn, and for how long.
+const TURNS: u32 = 40;
+const TURN: Duration = Duration::from_millis(100);
 
 fn main() -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    let mut report = |name: &str, (rate, total): (f64, usize)| {
-        let nanoseconds = 1e9 / rate;
-        writeln!(
-            out,
-            "{name:58} {:8.2} M/s {nanoseconds:9.1} ns   ({total} draws)",
-            rate / 1e6
-        )
-    };
-    let mut noise = vec![0i64; 1 << 15];
-    report(
-        "round(s·Z), exact, from strips, ChaCha20",
-        best(noise.len(), |seed| {
+    let scale = RBig::try_from(SCALE).map_err(io::Error::other)?;
+    let mut noise = vec![0i64; 1 << 13];
+    let mut few = vec![0i64; 1 << 9];
+    let mut floats = vec![0f64; 1 << 13];
+    let mut samplers = [
+        Timed::new("round(s·Z), exact, from strips", 1 << 13, |seed| {
             black_box(fill_noise(Sampler::Strips, SCALE, seed, &mut noise));
         }),
-    )?;
-    report(
-        "round(s·Z), exact, Karney (2016), ChaCha20",
-        best(1 << 11, |seed| {
-            black_box(fill_noise(
-                Sampler::Karney,
-                SCALE,
-                seed,
-                &mut noise[..1 << 11],
-            ));
+        Timed::new("round(s·Z), exact, Karney (2016)", 1 << 9, |seed| {
+            black_box(fill_noise(Sampler::Karney, SCALE, seed, &mut few));
         }),
-    )?;
-    let scale = RBig::try_from(SCALE).map_err(io::Error::other)?;
-    report(
-        "discrete Gaussian, exact, OpenDP 0.16",
-        best(1 << 7, |_| {
-            for _ in 0..1 << 7 {
+        Timed::new("discrete Gaussian, exact, OpenDP 0.16", 1 << 5, |_| {
+            for _ in 0..1 << 5 {
                 black_box(sample_discrete_gaussian(scale.clone())).ok();
             }
         }),
-    )?;
-    let mut floats = vec![0f64; 1 << 15];
-    report(
-        "s·Z in doubles, not exact, Box and Muller, ChaCha20",
-        best(floats.len(), |seed| {
+        Timed::new("s·Z in doubles, Box and Muller", 1 << 13, |seed| {
             let mut rng = PublicRng::from_seed(seed);
             for pair in floats.chunks_exact_mut(2) {
                 let radius = (-2.0 * (1.0 - rng.uniform()).ln()).sqrt();
@@ -71,26 +49,57 @@ fn main() -> io::Result<()> {
             }
             black_box(&floats);
         }),
-    )?;
-    report(
-        "the 96 bits alone that a draw from strips takes",
-        best(1 << 15, |seed| {
+        Timed::new("the 96 bits alone of a draw from strips", 1 << 13, |seed| {
             let mut rng = PublicRng::from_seed(seed);
-            let sum = (0..3 << 14).fold(0u64, |sum, _| sum ^ rng.next_u64());
-            black_box(sum);
+            black_box((0..3 << 12).fold(0u64, |sum, _| sum ^ rng.next_u64()));
         }),
-    )
+    ];
+    for _ in 0..TURNS {
+        for sampler in &mut samplers {
+            sampler.take_turn();
+        }
+    }
+    let mut out = io::stdout().lock();
+    for Timed {
+        name, draws, best, ..
+    } in &samplers
+    {
+        let nanoseconds = 1e9 * best / f64::from(*draws);
+        let millions = 1e3 / nanoseconds;
+        writeln!(out, "{name:42} {millions:8.2} M/s {nanoseconds:9.1} ns")?;
+    }
+    Ok(())
 }
 
-/// Draws a second in the best run of `run`, which makes `draws` of them from a seed; and all draws.
-fn best(draws: usize, mut run: impl FnMut(u64)) -> (f64, usize) {
-    let start = Instant::now();
-    let (mut shortest, mut runs) = (f64::INFINITY, 0u64);
-    while start.elapsed() < WATCHED || runs < 10 {
-        let begun = Instant::now();
-        run(runs);
-        shortest = shortest.min(begun.elapsed().as_secs_f64());
-        runs += 1;
+/// A sampler and its shortest run.
+struct Timed<'a> {
+    name: &'static str,
+    /// Draws in one run.
+    draws: u32,
+    run: Box<dyn FnMut(u64) + 'a>,
+    runs: u64,
+    /// Seconds of the shortest run.
+    best: f64,
+}
+
+impl<'a> Timed<'a> {
+    fn new(name: &'static str, draws: u32, run: impl FnMut(u64) + 'a) -> Self {
+        Self {
+            name,
+            draws,
+            run: Box::new(run),
+            runs: 0,
+            best: f64::INFINITY,
+        }
     }
-    (draws as f64 / shortest, draws * runs as usize)
+
+    fn take_turn(&mut self) {
+        let start = Instant::now();
+        while start.elapsed() < TURN {
+            let begun = Instant::now();
+            (self.run)(self.runs);
+            self.best = self.best.min(begun.elapsed().as_secs_f64());
+            self.runs += 1;
+        }
+    }
 }
