@@ -16,9 +16,14 @@ const SMALL: usize = 8;
 pub(super) fn bell(from: &UBig, to: &UBig, digits: usize, precision: usize) -> (UBig, UBig) {
     // exp(-t) is decreasing: the lower bound comes from the far end. The square has twice the
     // digits, and halving it adds one more.
-    let (most, _) = reciprocal(&growth(to, digits, precision), precision);
-    let (_, least) = reciprocal(&growth(from, digits, precision), precision);
-    (most, least)
+    let (low, high) = reciprocal(&growth(to, digits, precision), precision);
+    if from == to {
+        return (low, high);
+    }
+    (
+        low,
+        reciprocal(&growth(from, digits, precision), precision).1,
+    )
 }
 
 /// Bounds of `2^precision / g` for `g` between the bounds `(low, high) · 2^-precision`.
