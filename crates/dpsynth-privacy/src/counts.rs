@@ -60,8 +60,8 @@ impl Authorized<Marginals> {
         for (index, set) in self.mechanism.column_sets.iter().enumerate() {
             let mut rng = self.key.stream(Purpose::CountNoise, index as u32, 0);
             let mut counts = count_cells(records, set)?;
-            for count in &mut counts {
-                *count = noisy(*count, &noise, &mut rng, self.taint);
+            if self.taint != Some(Taint::NoNoise) {
+                noise.add_to(&mut counts, &mut rng);
             }
             released.push(counts);
         }
@@ -81,7 +81,7 @@ fn noisy(count: i64, noise: &RoundedGaussian, rng: &mut SecretRng, taint: Option
     }
 }
 
-fn count_cells(records: &Records, set: &[u32]) -> Result<Vec<i64>, MechanismError> {
+pub(crate) fn count_cells(records: &Records, set: &[u32]) -> Result<Vec<i64>, MechanismError> {
     let sizes = records.domain_sizes();
     let mut cells = 1usize;
     for &column in set {

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::numbers::{NoiseMultiplier, NumberError, StepCount};
+use crate::numbers::{Delta, Epsilon, NoiseMultiplier, NumberError, StepCount};
 
 /// One use of private data, in units of the sensitivity to adding or removing one privacy unit.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -17,6 +17,17 @@ pub enum DpEvent {
     Composed {
         /// The events; none of them costs nothing.
         events: Vec<DpEvent>,
+    },
+
+    /// Anything that is (ε, δ)-differentially private.
+    #[serde(rename = "EpsilonDeltaDpEvent")]
+    EpsilonDelta {
+        /// The ε of one use: above 0 and at most 10^6.
+        #[serde(deserialize_with = "epsilon")]
+        epsilon: f64,
+        /// The δ of one use: at least 0 and below 1.
+        #[serde(deserialize_with = "delta_or_none")]
+        delta: f64,
     },
 
     /// Gaussian noise added to a vector of L2 sensitivity 1.
@@ -57,6 +68,7 @@ impl DpEvent {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Composed { .. } => "ComposedDpEvent",
+            Self::EpsilonDelta { .. } => "EpsilonDeltaDpEvent",
             Self::Gaussian { .. } => "GaussianDpEvent",
             Self::NonPrivate => "NonPrivateDpEvent",
             Self::PoissonSampled { .. } => "PoissonSampledDpEvent",
@@ -74,6 +86,19 @@ pub(crate) fn valid_sampling_probability(value: f64) -> Result<f64, NumberError>
         Ok(value)
     } else {
         Err(NumberError::OutOfRange { name, range })
+    }
+}
+
+fn epsilon<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Epsilon::deserialize(deserializer).map(Epsilon::value)
+}
+
+fn delta_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    match f64::deserialize(deserializer)? {
+        0.0 => Ok(0.0),
+        delta => Delta::new(delta)
+            .map(Delta::value)
+            .map_err(serde::de::Error::custom),
     }
 }
 
@@ -119,6 +144,10 @@ mod tests {
         let event = DpEvent::Composed {
             events: vec![
                 dp_sgd(),
+                DpEvent::EpsilonDelta {
+                    epsilon: 0.5,
+                    delta: 0.0,
+                },
                 DpEvent::NonPrivate,
                 DpEvent::Composed { events: Vec::new() },
             ],
@@ -146,6 +175,10 @@ mod tests {
             r#"{"type":"PoissonSampledDpEvent","sampling_probability":1.5,"event":{"type":"GaussianDpEvent","noise_multiplier":1}}"#,
             r#"{"type":"SelfComposedDpEvent","event":{"type":"GaussianDpEvent","noise_multiplier":1},"count":0}"#,
             r#"{"type":"SelfComposedDpEvent","event":{"type":"GaussianDpEvent","noise_multiplier":0},"count":1}"#,
+            r#"{"type":"EpsilonDeltaDpEvent","epsilon":0.0,"delta":0.0}"#,
+            r#"{"type":"EpsilonDeltaDpEvent","epsilon":1.0,"delta":1.0}"#,
+            r#"{"type":"EpsilonDeltaDpEvent","epsilon":1.0,"delta":-1e-9}"#,
+            r#"{"type":"EpsilonDeltaDpEvent","epsilon":1.0}"#,
             r#"{"type":"LaplaceDpEvent","noise_multiplier":1.0}"#,
         ] {
             assert!(

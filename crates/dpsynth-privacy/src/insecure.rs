@@ -5,7 +5,9 @@
 //! for it.
 
 use crate::mechanism::Mechanism;
+use crate::noise::RoundedGaussian;
 use crate::paid::{Paid, Taint};
+use crate::random::{Purpose, SecretKey};
 use crate::unit::PrivacyUnit;
 
 /// Makes permissions to run `mechanisms` without a charge, noise and sampling drawn from `seed`.
@@ -15,4 +17,29 @@ use crate::unit::PrivacyUnit;
 #[must_use]
 pub fn paid(unit: PrivacyUnit, mechanisms: Vec<Mechanism>, taint: Taint, seed: u64) -> Paid {
     Paid::tainted(unit, mechanisms, taint, seed)
+}
+
+/// Which sampler draws noise that protects nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampler {
+    /// Karney's algorithm: the oracle.
+    Karney,
+    /// Rejection from strips: what the mechanisms use.
+    Strips,
+}
+
+/// Fills `out` with Gaussian noise of standard deviation `scale`, rounded to the integers, from
+/// `seed`: for benchmarks and tests. Returns `None` where the mechanisms do not accept `scale`.
+///
+/// # Guarantee
+/// None: anyone who knows the seed can subtract the noise.
+#[must_use]
+pub fn fill_noise(sampler: Sampler, scale: f64, seed: u64, out: &mut [i64]) -> Option<()> {
+    let noise = RoundedGaussian::new(scale)?;
+    let mut rng = SecretKey::fixed(seed).stream(Purpose::GradientNoise, 0, 0);
+    match sampler {
+        Sampler::Karney => out.fill_with(|| noise.draw_by_karney(&mut rng)),
+        Sampler::Strips => noise.fill(out, &mut rng),
+    }
+    Some(())
 }

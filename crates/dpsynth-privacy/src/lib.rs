@@ -32,6 +32,7 @@ mod mechanism;
 mod noise;
 mod numbers;
 mod paid;
+mod pure;
 mod random;
 mod records;
 mod rounding;
@@ -40,13 +41,15 @@ mod unit;
 
 pub use boundary::{Private, Released};
 pub use event::DpEvent;
-pub use mechanism::{DpSgd, Marginals, Mechanism, UnitCount};
+pub use mechanism::{
+    DpSgd, LaplaceCounts, Marginals, Mechanism, OpenCategories, Quantiles, TopCells, UnitCount,
+};
 pub use numbers::{
-    ClipNorm, Delta, Epsilon, NoiseMultiplier, NumberError, SamplingRate, StepCount,
+    ClipNorm, Delta, Epsilon, NoiseMultiplier, NumberError, QuantileLevel, SamplingRate, StepCount,
 };
 pub use paid::{Authorizable, Authorized, MechanismError, Paid, Taint};
-pub use random::PublicRng;
-pub use records::{Records, RecordsError};
+pub use random::{PublicRng, RandomnessError};
+pub use records::{Cells, Records, RecordsError};
 pub use sgd::{
     BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel, Step, StepSequence,
 };

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::DpEvent;
-use crate::numbers::{ClipNorm, NoiseMultiplier, SamplingRate, StepCount};
+use crate::numbers::{
+    ClipNorm, Delta, Epsilon, NoiseMultiplier, QuantileLevel, SamplingRate, StepCount,
+};
 
 /// One mechanism of a charge, with every number that its price and its noise depend on.
 ///
@@ -15,8 +17,16 @@ use crate::numbers::{ClipNorm, NoiseMultiplier, SamplingRate, StepCount};
 pub enum Mechanism {
     /// A noisy number of privacy units.
     UnitCount(UnitCount),
+    /// Counts of every cell of some column sets, with discrete Laplace noise.
+    LaplaceCounts(LaplaceCounts),
     /// Noisy counts of every cell of some column sets.
     Marginals(Marginals),
+    /// The categories of a column that nobody has listed, with noisy counts.
+    OpenCategories(OpenCategories),
+    /// Quantiles of a column of numbers.
+    Quantiles(Quantiles),
+    /// The most frequent cells of a column set.
+    TopCells(TopCells),
     /// Training by noisy clipped gradient sums over Poisson samples of units.
     DpSgd(DpSgd),
 }
@@ -57,6 +67,64 @@ pub struct DpSgd {
     pub clip_norm: ClipNorm,
 }
 
+/// Counts of every cell of some column sets, with discrete Laplace noise: pure ε.
+///
+/// Each column set is a mechanism of its own. A unit changes the counts of one set by at most its
+/// number of rows in L1, so the noise has a scale of the largest number of rows of a unit over
+/// `epsilon`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaplaceCounts {
+    /// Indices of the columns of each set.
+    pub column_sets: Vec<Vec<u32>>,
+    /// What one column set costs under adding or removing a unit.
+    pub epsilon: Epsilon,
+}
+
+/// The categories of a column that nobody has listed, with noisy counts; those whose noisy count
+/// is below a threshold are left out.
+///
+/// The noise is discrete Laplace of scale `max_rows / epsilon`, and the threshold is the smallest
+/// at which a category of one unit alone shows with probability at most `delta`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenCategories {
+    /// The ε under adding or removing a unit.
+    pub epsilon: Epsilon,
+    /// The chance that a category of one unit alone is released, which the threshold keeps to.
+    pub delta: Delta,
+}
+
+/// Quantiles of a column of numbers, chosen among public candidates: pure ε.
+///
+/// Each level is a mechanism of its own: permute-and-flip over the candidates, whose scores say how
+/// far the counts below and above are from the level.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quantiles {
+    /// Which quantiles.
+    pub levels: Vec<QuantileLevel>,
+    /// The values that may be released, strictly increasing.
+    pub candidates: Vec<i64>,
+    /// What one level costs under adding or removing a unit.
+    pub epsilon: Epsilon,
+}
+
+/// The most frequent cells of a column set, without their counts: pure ε.
+///
+/// Permute-and-flip, repeated without the cells that were chosen before; one cell is report noisy
+/// max.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopCells {
+    /// Indices of the columns.
+    pub columns: Vec<u32>,
+    /// How many cells, at least 1.
+    pub cells: u32,
+    /// What all of them together cost under adding or removing a unit.
+    pub epsilon: Epsilon,
+}
+
 impl Mechanism {
     /// Describes the mechanism as an event for the accountants.
     ///
@@ -65,20 +133,23 @@ impl Mechanism {
     ///
     /// # Guarantee
     /// The event's noise multiplier is the very number that the mechanism draws its noise with;
-    /// clipping and counting bound the sensitivity that it is relative to.
+    /// clipping and counting bound the sensitivity that it is relative to. Where the event is a
+    /// pair of ε and δ, the mechanism compares OpenDP's own account with that pair before it runs.
     #[must_use]
     pub fn event(&self) -> DpEvent {
         match self {
             Self::UnitCount(count) => gaussian(count.noise_multiplier),
-            Self::Marginals(marginals) => match u32::try_from(marginals.column_sets.len()) {
-                Ok(0) => DpEvent::Composed { events: Vec::new() },
-                Ok(count) => DpEvent::SelfComposed {
-                    event: Box::new(gaussian(marginals.noise_multiplier)),
-                    count,
-                },
-                // Up: more tables than an event can count have no price.
-                Err(_) => DpEvent::NonPrivate,
+            Self::LaplaceCounts(counts) => repeated(pure(counts.epsilon), counts.column_sets.len()),
+            Self::Marginals(marginals) => repeated(
+                gaussian(marginals.noise_multiplier),
+                marginals.column_sets.len(),
+            ),
+            Self::OpenCategories(categories) => DpEvent::EpsilonDelta {
+                epsilon: categories.epsilon.value(),
+                delta: categories.delta.value(),
             },
+            Self::Quantiles(quantiles) => repeated(pure(quantiles.epsilon), quantiles.levels.len()),
+            Self::TopCells(top) => pure(top.epsilon),
             Self::DpSgd(sgd) => DpEvent::SelfComposed {
                 event: Box::new(DpEvent::PoissonSampled {
                     sampling_probability: sgd.sampling_rate.value(),
@@ -87,6 +158,26 @@ impl Mechanism {
                 count: sgd.steps.value(),
             },
         }
+    }
+}
+
+/// The event `count` times.
+fn repeated(event: DpEvent, count: usize) -> DpEvent {
+    match u32::try_from(count) {
+        Ok(0) => DpEvent::Composed { events: Vec::new() },
+        Ok(count) => DpEvent::SelfComposed {
+            event: Box::new(event),
+            count,
+        },
+        // Up: more of them than an event can count have no price.
+        Err(_) => DpEvent::NonPrivate,
+    }
+}
+
+fn pure(epsilon: Epsilon) -> DpEvent {
+    DpEvent::EpsilonDelta {
+        epsilon: epsilon.value(),
+        delta: 0.0,
     }
 }
 
@@ -141,6 +232,36 @@ mod tests {
             marginals(vec![vec![0], vec![1, 2]]),
             DpEvent::SelfComposed { count: 2, .. }
         ));
+    }
+
+    #[test]
+    fn mechanisms_of_opendp_are_priced_at_what_they_state() {
+        let epsilon = Epsilon::new(0.25).expect("in range");
+        let counts = |sets: usize| {
+            Mechanism::LaplaceCounts(LaplaceCounts {
+                column_sets: vec![vec![0]; sets],
+                epsilon,
+            })
+            .event()
+        };
+        assert_eq!(counts(0), DpEvent::Composed { events: vec![] });
+        let one = DpEvent::EpsilonDelta {
+            epsilon: 0.25,
+            delta: 0.0,
+        };
+        assert_eq!(
+            counts(3),
+            DpEvent::SelfComposed {
+                event: Box::new(one.clone()),
+                count: 3
+            }
+        );
+        let top = TopCells {
+            columns: vec![0],
+            cells: 9,
+            epsilon,
+        };
+        assert_eq!(Mechanism::TopCells(top).event(), one);
     }
 
     #[test]

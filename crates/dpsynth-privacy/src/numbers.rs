@@ -133,6 +133,14 @@ float_number!(
     |value| value > 0.0 && value <= 1e9
 );
 
+float_number!(
+    /// Which quantile: the share of the values below it, strictly between 0 and 1.
+    QuantileLevel,
+    "level",
+    "above 0 and below 1",
+    |value| value > 0.0 && value < 1.0
+);
+
 /// The chance that a privacy unit takes part in a step: a whole number of 2^-32nds, from one of
 /// them to certainty.
 ///

@@ -3,8 +3,10 @@
 use thiserror::Error;
 
 use crate::ledger::{ChargeId, ChargeReceipt};
-use crate::mechanism::{DpSgd, Marginals, Mechanism, UnitCount};
-use crate::random::{Purpose, SecretKey};
+use crate::mechanism::{
+    DpSgd, LaplaceCounts, Marginals, Mechanism, OpenCategories, Quantiles, TopCells, UnitCount,
+};
+use crate::random::{RandomnessError, SecretKey};
 use crate::records::Records;
 use crate::unit::PrivacyUnit;
 
@@ -79,20 +81,16 @@ impl Paid {
     /// Moves out the permission to run the first mechanism of kind `M` that was not yet taken.
     ///
     /// # Errors
-    /// If the charge holds no further mechanism of this kind.
+    /// If the charge holds no further mechanism of this kind, or another process made it.
     pub fn authorize<M: Authorizable>(&mut self) -> Result<Authorized<M>, MechanismError> {
+        self.key.check_process()?;
         for (index, slot) in self.mechanisms.iter_mut().enumerate() {
             if let Some(mechanism) = slot.as_ref().and_then(M::of) {
                 *slot = None;
                 // Every authorisation draws from a key of its own.
-                let mut stream = self.key.stream(Purpose::Derivation, index as u32, 0);
-                let mut key = [0u8; 32];
-                for word in key.chunks_exact_mut(8) {
-                    word.copy_from_slice(&stream.next_u64().to_le_bytes());
-                }
                 return Ok(Authorized {
                     mechanism,
-                    key: SecretKey::derived(key),
+                    key: self.key.derive(index as u32),
                     max_rows: self.unit.max_rows(),
                     taint: self.taint,
                 });
@@ -127,9 +125,16 @@ impl<M> Authorized<M> {
         &self.mechanism
     }
 
-    /// Refuses records whose units may have more rows than was paid for.
+    /// Refuses records whose units may have more rows than was paid for, and a process that is a
+    /// copy of the one that paid.
     pub(crate) fn admits(&self, records: &Records) -> Result<(), MechanismError> {
-        if records.max_rows() > self.max_rows {
+        self.admits_rows(records.max_rows())
+    }
+
+    /// As [`admits`](Self::admits), for units of at most `max_rows` rows.
+    pub(crate) fn admits_rows(&self, max_rows: u32) -> Result<(), MechanismError> {
+        self.key.check_process()?;
+        if max_rows > self.max_rows {
             Err(MechanismError::CapExceeded)
         } else {
             Ok(())
@@ -146,42 +151,45 @@ pub trait Authorizable: sealed::Sealed + Sized {
 
 mod sealed {
     pub trait Sealed {}
-    impl Sealed for super::DpSgd {}
-    impl Sealed for super::Marginals {}
-    impl Sealed for super::UnitCount {}
 }
 
-impl Authorizable for DpSgd {
-    fn of(mechanism: &Mechanism) -> Option<Self> {
-        match mechanism {
-            Mechanism::DpSgd(sgd) => Some(sgd.clone()),
-            _ => None,
-        }
-    }
+/// Declares a kind of mechanism: a variant of [`Mechanism`] and the type of its numbers.
+macro_rules! authorizable {
+    ($($kind:ident),*) => {
+        $(
+            impl sealed::Sealed for $kind {}
+
+            impl Authorizable for $kind {
+                fn of(mechanism: &Mechanism) -> Option<Self> {
+                    match mechanism {
+                        Mechanism::$kind(numbers) => Some(numbers.clone()),
+                        _ => None,
+                    }
+                }
+            }
+        )*
+    };
 }
 
-impl Authorizable for Marginals {
-    fn of(mechanism: &Mechanism) -> Option<Self> {
-        match mechanism {
-            Mechanism::Marginals(marginals) => Some(marginals.clone()),
-            _ => None,
-        }
-    }
-}
-
-impl Authorizable for UnitCount {
-    fn of(mechanism: &Mechanism) -> Option<Self> {
-        match mechanism {
-            Mechanism::UnitCount(count) => Some(count.clone()),
-            _ => None,
-        }
-    }
-}
+authorizable!(
+    DpSgd,
+    LaplaceCounts,
+    Marginals,
+    OpenCategories,
+    Quantiles,
+    TopCells,
+    UnitCount
+);
 
 /// Why a mechanism did not run.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MechanismError {
+    /// The values among which a quantile is chosen are none, or not in order.
+    #[error(
+        "the candidates of a quantile must be strictly increasing, and at least one; list each value once"
+    )]
+    Candidates,
     /// Units may have more rows than the charge was priced for.
     #[error(
         "the records allow more rows per unit than the charge was priced for; cap the rows of each unit first"
@@ -198,6 +206,17 @@ pub enum MechanismError {
     /// The charge holds no such mechanism, or it was authorised already.
     #[error("the charge holds no further mechanism of this kind; charge the ledger for it first")]
     NotPaid,
+    /// OpenDP refused the numbers of the mechanism. Its message is not shown: it might quote data.
+    #[error("OpenDP refuses the numbers of this mechanism; choose a more usual epsilon or delta")]
+    OpenDp,
+    /// OpenDP's own account of the mechanism exceeds what was charged.
+    #[error(
+        "OpenDP accounts for more than was charged for this mechanism; nothing was run; this is a bug, please report it"
+    )]
+    Overpriced,
+    /// The randomness of the charge may not be used here.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
     /// The noise's scale is outside what the sampler supports.
     #[error(
         "the scale of the noise is outside what the exact sampler supports; choose another noise multiplier"
@@ -206,18 +225,23 @@ pub enum MechanismError {
 }
 
 impl MechanismError {
-    /// The codes of this family.
-    pub const CODES: &'static [&'static str] =
-        &["DPS0311", "DPS0312", "DPS0313", "DPS0314", "DPS0315"];
+    /// The codes of this family, without those of [`RandomnessError`].
+    pub const CODES: &'static [&'static str] = &[
+        "DPS0311", "DPS0312", "DPS0313", "DPS0314", "DPS0315", "DPS0316", "DPS0317", "DPS0318",
+    ];
 
     /// The stable code of the diagnostic.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Candidates => "DPS0318",
             Self::CapExceeded => "DPS0311",
             Self::Columns => "DPS0312",
             Self::ModelMismatch => "DPS0313",
             Self::NotPaid => "DPS0314",
+            Self::OpenDp => "DPS0316",
+            Self::Overpriced => "DPS0317",
+            Self::Randomness(error) => error.code(),
             Self::Scale => "DPS0315",
         }
     }

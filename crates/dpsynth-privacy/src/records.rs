@@ -107,6 +107,60 @@ impl Records {
     }
 }
 
+/// The cells of one column as they are in the table, grouped by privacy unit: what is asked of a
+/// column before its domain is known. Missing cells are left out.
+///
+/// Values of this type are made by a loader inside [`Private::load`](crate::Private::load).
+pub struct Cells<T> {
+    values: Vec<T>,
+    max_rows: u32,
+}
+
+impl<T> Cells<T> {
+    /// Takes cells of rows of which each is a privacy unit of its own.
+    #[must_use]
+    pub fn rows(values: Vec<T>) -> Self {
+        Self {
+            values,
+            max_rows: 1,
+        }
+    }
+
+    /// Takes cells grouped by unit: unit `u` owns cells `unit_starts[u]..unit_starts[u + 1]`, at
+    /// most `max_rows` of them and possibly none.
+    ///
+    /// # Errors
+    /// If a unit has more than `max_rows` cells, `max_rows` exceeds a microbatch, or the shape does
+    /// not fit.
+    pub fn grouped(
+        values: Vec<T>,
+        unit_starts: &[u32],
+        max_rows: u32,
+    ) -> Result<Self, RecordsError> {
+        if unit_starts.first() != Some(&0)
+            || unit_starts.last().map(|&end| end as usize) != Some(values.len())
+        {
+            return Err(RecordsError::Shape);
+        }
+        if !(1..=BLOCK_ROWS as u32).contains(&max_rows)
+            || unit_starts
+                .windows(2)
+                .any(|w| w[1] < w[0] || w[1] - w[0] > max_rows)
+        {
+            return Err(RecordsError::Cap);
+        }
+        Ok(Self { values, max_rows })
+    }
+
+    pub(crate) fn values(&self) -> &[T] {
+        &self.values
+    }
+
+    pub(crate) fn max_rows(&self) -> u32 {
+        self.max_rows
+    }
+}
+
 /// Why codes are no records. Each is a defect of the code that read the table.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]

@@ -184,6 +184,10 @@ impl Charges {
     fn add(&mut self, event: &DpEvent, count: u64) -> Result<(), AccountingError> {
         match event {
             DpEvent::Composed { events } => events.iter().try_for_each(|it| self.add(it, count)),
+            DpEvent::EpsilonDelta { .. } => Err(AccountingError::Unsupported {
+                event: event.kind(),
+                outer: "this accountant",
+            }),
             DpEvent::Gaussian { noise_multiplier } => {
                 self.use_gaussian(1.0, *noise_multiplier, count)
             }

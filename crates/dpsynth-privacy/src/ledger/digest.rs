@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 use super::error::LedgerError;
+use crate::random::RandomnessError;
 
 /// A SHA-256 hash, shown as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +57,7 @@ impl LedgerId {
 
 fn drawn() -> Result<[u8; 16], LedgerError> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|source| LedgerError::Entropy { source })?;
+    getrandom::fill(&mut bytes).map_err(RandomnessError::Refused)?;
     Ok(bytes)
 }
 

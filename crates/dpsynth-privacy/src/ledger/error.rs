@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::digest::ChargeId;
 use crate::accountant::AccountingError;
+use crate::random::RandomnessError;
 use crate::unit::{Adjacency, PrivacyUnit};
 
 /// Why a ledger could not be opened, or a charge not be made. Nothing here comes from private
@@ -71,12 +72,6 @@ pub enum LedgerError {
         "a mechanism of this charge was authorised already, so it cannot be refunded; the charge stands"
     )]
     ChargeUsed,
-    /// The operating system gives no randomness.
-    #[error("the operating system gave no random bytes; check its random device, then try again")]
-    Entropy {
-        /// What the operating system said.
-        source: getrandom::Error,
-    },
     /// The file is longer than any ledger.
     #[error(
         "the ledger is longer than 64 MiB; check that the path names a ledger, \
@@ -143,6 +138,9 @@ pub enum LedgerError {
     /// A charge cannot be priced.
     #[error(transparent)]
     Pricing(#[from] AccountingError),
+    /// There is no sound randomness.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
     /// A line has the right hash, but this build does not know what it says.
     #[error(
         "line {line} of the ledger has a kind or field that this version does not know; \
@@ -205,11 +203,11 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
-    /// Every code that [`LedgerError::code`] returns, but for that of a pricing error.
+    /// Every code that [`LedgerError::code`] returns, but for those of pricing and of randomness.
     pub const CODES: &'static [&'static str] = &[
         "DPS0201", "DPS0202", "DPS0203", "DPS0204", "DPS0205", "DPS0206", "DPS0207", "DPS0208",
         "DPS0209", "DPS0210", "DPS0211", "DPS0212", "DPS0213", "DPS0214", "DPS0215", "DPS0216",
-        "DPS0217", "DPS0218", "DPS0219", "DPS0220", "DPS0221",
+        "DPS0217", "DPS0218", "DPS0220", "DPS0221",
     ];
 
     /// Returns the stable code of this diagnostic.
@@ -233,10 +231,10 @@ impl LedgerError {
             LedgerError::FileTooLong => "DPS0216",
             LedgerError::ChargeTooLong => "DPS0217",
             LedgerError::ChargeUnknown { .. } => "DPS0218",
-            LedgerError::Entropy { .. } => "DPS0219",
             LedgerError::Unwritable => "DPS0220",
             LedgerError::ChargeUsed => "DPS0221",
             LedgerError::Pricing(source) => source.code(),
+            LedgerError::Randomness(source) => source.code(),
         }
     }
 }

@@ -130,7 +130,7 @@ impl Ledger {
     /// on disk, so this value then refuses everything; open the ledger again to see.
     pub fn charge(&mut self, request: ChargeRequest) -> Result<Paid, LedgerError> {
         // Without random bits nothing could run, so they are drawn before anything is spent.
-        let key = SecretKey::from_os().map_err(|source| LedgerError::Entropy { source })?;
+        let key = SecretKey::from_os()?;
         self.record_charge(request)
             .map(|receipt| Paid::recorded(receipt, key))
     }

@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::{print, public_seed, read_policy};
 use crate::plan::ReleasePlan;
 use crate::policy::{Engine, Policy};
-use crate::report::{epsilon_down, epsilon_up};
+use crate::report::{epsilon_down, epsilon_up, mechanism_in_words};
 
 /// Prints the plan of a release.
 pub(super) fn run(args: &Plan) -> Result<(), CliError> {
@@ -127,6 +127,7 @@ fn stages(page: &mut String, plan: &ReleasePlan) -> std::fmt::Result {
                 sgd.clip_norm.value(),
                 sgd.noise_multiplier.value()
             ),
+            other => mechanism_in_words(other),
         };
         writeln!(
             page,

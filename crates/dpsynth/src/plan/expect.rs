@@ -45,7 +45,12 @@ pub(super) fn expectation(plan: &ReleasePlan) -> Expectation {
     };
     for stage in &plan.stages {
         match &stage.mechanism {
-            Mechanism::UnitCount(_) => {}
+            // No plan of this version holds those of OpenDP.
+            Mechanism::LaplaceCounts(_)
+            | Mechanism::OpenCategories(_)
+            | Mechanism::Quantiles(_)
+            | Mechanism::TopCells(_)
+            | Mechanism::UnitCount(_) => {}
             Mechanism::Marginals(marginals) => {
                 let noise = marginals.noise_multiplier.value();
                 // The mean of |N(0, σ²)| is σ·√(2/π); half the sum over the cells is the distance.

@@ -231,8 +231,30 @@ fn adjacency(adjacency: Adjacency) -> &'static str {
     }
 }
 
-fn mechanism(mechanism: &Mechanism) -> String {
+/// Says what a mechanism does, with its public numbers.
+pub(crate) fn mechanism(mechanism: &Mechanism) -> String {
     match mechanism {
+        Mechanism::LaplaceCounts(counts) => format!(
+            "{} histograms with discrete Laplace noise, epsilon {} each",
+            counts.column_sets.len(),
+            counts.epsilon.value()
+        ),
+        Mechanism::OpenCategories(categories) => format!(
+            "categories whose noisy counts pass a threshold, epsilon {}, delta {}",
+            categories.epsilon.value(),
+            categories.delta.value()
+        ),
+        Mechanism::Quantiles(quantiles) => format!(
+            "{} quantiles among {} candidates, epsilon {} each",
+            quantiles.levels.len(),
+            quantiles.candidates.len(),
+            quantiles.epsilon.value()
+        ),
+        Mechanism::TopCells(top) => format!(
+            "the {} most frequent cells, epsilon {}",
+            top.cells,
+            top.epsilon.value()
+        ),
         Mechanism::UnitCount(count) => {
             format!(
                 "count with Gaussian noise, noise multiplier {}",

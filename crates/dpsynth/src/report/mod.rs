@@ -21,6 +21,7 @@ pub use claim::claim;
 pub(crate) use claim::{delta_text, epsilon_down, epsilon_up};
 pub(crate) use markdown::capital;
 pub use markdown::markdown;
+pub(crate) use markdown::mechanism as mechanism_in_words;
 
 /// Version of the report's format.
 pub const REPORT_VERSION: u32 = 1;
