@@ -49,5 +49,6 @@ pub use random::PublicRng;
 pub use records::{Records, RecordsError};
 pub use sgd::{
     BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel, Step, StepSequence,
+    StepTimes,
 };
 pub use unit::{Adjacency, PrivacyUnit};

@@ -47,7 +47,7 @@ impl LayerwiseModel for Vae {
         shape.latent()
     }
 
-    fn backward(
+    fn forward(
         shape: &VaeShape,
         weights: &[f32],
         block: &Block<'_>,
@@ -56,6 +56,15 @@ impl LayerwiseModel for Vae {
     ) {
         prepare(shape, scratch, factors);
         forward(shape, weights, block, scratch, factors);
+    }
+
+    fn backward(
+        shape: &VaeShape,
+        weights: &[f32],
+        block: &Block<'_>,
+        scratch: &mut VaeScratch,
+        factors: &mut [LayerFactors],
+    ) {
         reconstruction_gradient(shape, block, factors);
         let first_decoder = shape.latent_layer() + 1;
         for layer in (first_decoder + 1..shape.layers().len()).rev() {

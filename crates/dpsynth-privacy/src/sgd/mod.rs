@@ -14,6 +14,8 @@ mod model;
 mod quantise;
 mod step;
 mod sum;
+mod times;
 
 pub use model::{BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel};
 pub use step::{Step, StepSequence};
+pub use times::StepTimes;

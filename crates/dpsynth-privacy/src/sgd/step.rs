@@ -7,6 +7,7 @@ use std::thread;
 use super::model::{BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel};
 use super::quantise::{CLIP_NORM_ON_GRID, Quantised};
 use super::sum::ExactSum;
+use super::times::{StepTimes, Stopwatch};
 use crate::boundary::{Private, Released};
 use crate::mechanism::DpSgd;
 use crate::noise::RoundedGaussian;
@@ -80,6 +81,29 @@ impl Step<'_> {
         shape: &M::Shape,
         weights: &[f32],
     ) -> Result<Released<Vec<f32>>, MechanismError> {
+        self.run_watched::<M>(data, shape, weights)
+            .map(|(sum, _)| sum)
+    }
+
+    /// Runs the step, and says how long its parts took if nothing that comes out is private.
+    pub(crate) fn run_timed<M: LayerwiseModel>(
+        self,
+        data: &Private<Records>,
+        shape: &M::Shape,
+        weights: &[f32],
+    ) -> Result<(Released<Vec<f32>>, Option<StepTimes>), MechanismError> {
+        let tainted = self.authorized.taint.is_some();
+        self.run_watched::<M>(data, shape, weights)
+            .map(|(sum, times)| (sum, tainted.then_some(times)))
+    }
+
+    /// The times that are returned are private.
+    fn run_watched<M: LayerwiseModel>(
+        self,
+        data: &Private<Records>,
+        shape: &M::Shape,
+        weights: &[f32],
+    ) -> Result<(Released<Vec<f32>>, StepTimes), MechanismError> {
         // Private: records, the sample and the sum are in hand from here to the noise.
         let records = data.expose();
         self.authorized.admits(records)?;
@@ -88,8 +112,11 @@ impl Step<'_> {
         check_shapes(&layers, records, weights.len())?;
         let noise = RoundedGaussian::new(sgd.noise_multiplier.value() * CLIP_NORM_ON_GRID)
             .ok_or(MechanismError::Scale)?;
+        let mut watch = Stopwatch::start();
+        let mut sampling = 0.0;
         let sampled = self.sample(records);
-        let mut totals = clipped_sum::<M>(
+        watch.lap(&mut sampling);
+        let (mut totals, mut times) = clipped_sum::<M>(
             records,
             &sampled,
             &layers,
@@ -98,16 +125,16 @@ impl Step<'_> {
             sgd.clip_norm.value(),
             (&self.authorized.key, self.index),
         );
+        times.sample = sampling;
         if self.authorized.taint != Some(Taint::NoNoise) {
-            add_noise(&mut totals, &noise, &self.authorized.key, self.index);
+            times.noise = add_noise(&mut totals, &noise, &self.authorized.key, self.index);
         }
         let unit = sgd.clip_norm.value() / CLIP_NORM_ON_GRID;
-        Ok(Released::by_mechanism(
-            totals
-                .iter()
-                .map(|&sum| (sum as f64 * unit) as f32)
-                .collect(),
-        ))
+        let sum = totals
+            .iter()
+            .map(|&sum| (sum as f64 * unit) as f32)
+            .collect();
+        Ok((Released::by_mechanism(sum), times))
     }
 
     /// Draws each unit with exactly the probability that the accountant was told: a 32-bit word
@@ -185,7 +212,7 @@ fn clipped_sum<M: LayerwiseModel>(
     weights: &[f32],
     clip_norm: f64,
     (key, step): (&SecretKey, u32),
-) -> Vec<i64> {
+) -> (Vec<i64>, StepTimes) {
     let blocks = pack(records, sampled);
     let threads = thread_count().min(blocks.len()).max(1);
     let partial_sum = &|worker: usize| {
@@ -212,6 +239,8 @@ fn clipped_sum<M: LayerwiseModel>(
         let mut codes = vec![0u16; BLOCK_ROWS * columns];
         let normals_per_row = M::normals_per_row(shape);
         let mut normals = vec![0f32; BLOCK_ROWS * normals_per_row];
+        let mut times = StepTimes::default();
+        let mut watch = Stopwatch::start();
         for (index, block) in blocks.iter().enumerate().skip(worker).step_by(threads) {
             codes.fill(0);
             for (slot, &row) in block.rows.iter().enumerate() {
@@ -228,12 +257,19 @@ fn clipped_sum<M: LayerwiseModel>(
                 codes: &codes,
                 normals: &normals,
             };
+            watch.lap(&mut times.lay_out);
+            M::forward(shape, weights, &view, &mut scratch, &mut factors);
+            watch.lap(&mut times.forward);
             M::backward(shape, weights, &view, &mut scratch, &mut factors);
+            watch.lap(&mut times.backward);
             quantised.fill(layers, columns, &codes, &factors, &block.units, clip_norm);
+            watch.lap(&mut times.clip);
             sum.add(&quantised, &codes, &code_offsets);
+            watch.lap(&mut times.product);
         }
         sum.flush(&quantised, &code_offsets);
-        sum.into_totals()
+        watch.lap(&mut times.product);
+        (sum.into_totals(), times)
     };
     let mut partials = thread::scope(|scope| {
         let others: Vec<_> = (1..threads)
@@ -250,34 +286,51 @@ fn clipped_sum<M: LayerwiseModel>(
         }
         partials
     });
-    let mut totals = partials.swap_remove(0);
-    for partial in partials {
+    let (mut totals, mut times) = partials.swap_remove(0);
+    for (partial, others) in partials {
+        times.add(&others);
         for (total, value) in totals.iter_mut().zip(partial) {
             *total = total.wrapping_add(value);
         }
     }
-    totals
+    (totals, times)
 }
 
-/// Adds an independent rounded Gaussian to every coordinate.
-fn add_noise(totals: &mut [i64], noise: &RoundedGaussian, key: &SecretKey, step: u32) {
+/// Adds an independent rounded Gaussian to every coordinate; returns the seconds that it took,
+/// added up over threads.
+fn add_noise(totals: &mut [i64], noise: &RoundedGaussian, key: &SecretKey, step: u32) -> f64 {
     let share = totals
         .len()
         .div_ceil(thread_count())
         .next_multiple_of(NOISE_BLOCK);
-    thread::scope(|scope| {
-        for (part, values) in totals.chunks_mut(share).enumerate() {
-            scope.spawn(move || {
-                for (block, values) in values.chunks_mut(NOISE_BLOCK).enumerate() {
-                    let stream = part * (share / NOISE_BLOCK) + block;
-                    let mut rng = key.stream(Purpose::GradientNoise, step, stream as u32);
-                    for value in values {
-                        *value = value.wrapping_add(noise.draw(&mut rng));
-                    }
-                }
-            });
+    let noisy_share = |part: usize, values: &mut [i64]| {
+        let mut watch = Stopwatch::start();
+        for (block, values) in values.chunks_mut(NOISE_BLOCK).enumerate() {
+            let stream = part * (share / NOISE_BLOCK) + block;
+            let mut rng = key.stream(Purpose::GradientNoise, step, stream as u32);
+            for value in values {
+                *value = value.wrapping_add(noise.draw(&mut rng));
+            }
         }
-    });
+        let mut seconds = 0.0;
+        watch.lap(&mut seconds);
+        seconds
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = totals
+            .chunks_mut(share)
+            .enumerate()
+            .map(|(part, values)| scope.spawn(move || noisy_share(part, values)))
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .sum()
+    })
 }
 
 fn thread_count() -> usize {

@@ -45,6 +45,15 @@ impl LayerwiseModel for Hostile {
         2
     }
 
+    fn forward(
+        _: &HostileShape,
+        _: &[f32],
+        _: &Block<'_>,
+        (): &mut (),
+        _: &mut [LayerFactors],
+    ) {
+    }
+
     fn backward(
         shape: &HostileShape,
         _: &[f32],
@@ -118,6 +127,7 @@ fn sum(records: &Records, sampled: &[u32], shape: &HostileShape, clip_norm: f64)
         clip_norm,
         (&key, 0),
     )
+    .0
 }
 
 fn squared_distance(first: &[i64], second: &[i64]) -> i128 {
@@ -187,6 +197,7 @@ fn rows_that_cancel_cannot_escape_the_bound() {
         fn normals_per_row((): &()) -> usize {
             0
         }
+        fn forward((): &(), _: &[f32], _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
         fn backward(
             (): &(),
             _: &[f32],
@@ -204,7 +215,7 @@ fn rows_that_cancel_cannot_escape_the_bound() {
     let records = Records::grouped(vec![2], vec![0, 1], vec![0, 2], 2).unwrap();
     let key = SecretKey::fixed(1);
     let layers = Cancelling::layers(&());
-    let total = clipped_sum::<Cancelling>(&records, &[0], &layers, &(), &[0.0; 6], 1.0, (&key, 0));
+    let (total, _) = clipped_sum::<Cancelling>(&records, &[0], &layers, &(), &[0.0; 6], 1.0, (&key, 0));
     assert!(squared_distance(&total, &[0; 6]) <= 1i128 << 80);
 }
 
