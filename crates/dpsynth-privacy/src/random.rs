@@ -96,21 +96,6 @@ impl SecretRng {
     pub(crate) fn next_u32(&mut self) -> u32 {
         self.0.next_u32()
     }
-
-    /// Fills `out` with standard normal draws of single precision.
-    ///
-    /// These steer a model's own loss (the latent draw of an autoencoder). They are not the
-    /// noise that protects anyone, so speed matters more than the last bits.
-    pub(crate) fn fill_normals(&mut self, out: &mut [f32]) {
-        for pair in out.chunks_mut(2) {
-            let bits = self.next_u64();
-            let (first, second) = box_muller((bits >> 32) as u32, bits as u32);
-            pair[0] = first as f32;
-            if let Some(last) = pair.get_mut(1) {
-                *last = second as f32;
-            }
-        }
-    }
 }
 
 /// Turns two 32-bit words into two standard normal draws (Box and Muller 1958).

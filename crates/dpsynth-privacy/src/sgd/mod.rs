@@ -11,6 +11,7 @@
 //! ```
 
 mod model;
+mod poisson;
 mod quantise;
 mod step;
 mod sum;

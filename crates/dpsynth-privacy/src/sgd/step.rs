@@ -2,25 +2,32 @@
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::model::{BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel};
+use super::poisson::PoissonSampler;
 use super::quantise::{CLIP_NORM_ON_GRID, Quantised};
 use super::sum::ExactSum;
 use super::times::{StepTimes, Stopwatch};
 use crate::boundary::{Private, Released};
+use crate::kernel::{standard_normals, words_per_row};
 use crate::mechanism::DpSgd;
 use crate::noise::RoundedGaussian;
 use crate::paid::{Authorized, MechanismError, Taint};
-use crate::random::{Purpose, SecretKey};
+use crate::random::{Purpose, SecretKey, SecretRng};
 use crate::records::Records;
 
 /// Parameters whose noise comes from one stream.
 const NOISE_BLOCK: usize = 4096;
 
+/// Stream of the word that steers the rounding of a step, beyond those of its blocks.
+const ROUNDING: u32 = (1 << 24) - 1;
+
 /// The steps that a charge pays for, handed out one by one and no more of them than were paid.
 pub struct StepSequence {
     authorized: Authorized<DpSgd>,
+    sampler: PoissonSampler,
     taken: u32,
 }
 
@@ -29,6 +36,7 @@ impl Authorized<DpSgd> {
     #[must_use]
     pub fn steps(self) -> StepSequence {
         StepSequence {
+            sampler: PoissonSampler::new(self.mechanism.sampling_rate.threshold()),
             authorized: self,
             taken: 0,
         }
@@ -44,6 +52,7 @@ impl StepSequence {
         self.taken += 1;
         Some(Step {
             authorized: &self.authorized,
+            sampler: &self.sampler,
             index: self.taken - 1,
         })
     }
@@ -52,6 +61,7 @@ impl StepSequence {
 /// Permission for one step, used up by running it.
 pub struct Step<'a> {
     authorized: &'a Authorized<DpSgd>,
+    sampler: &'a PoissonSampler,
     index: u32,
 }
 
@@ -64,8 +74,8 @@ impl Step<'_> {
     /// # Guarantee
     /// The result is a post-processing of the Poisson-subsampled Gaussian mechanism with exactly
     /// the sampling rate, noise multiplier and clip norm of the charge: the sum of integer
-    /// contributions has L2 sensitivity 2^40 grid units whatever the model computes, and the noise
-    /// is a Gaussian of `noise_multiplier · 2^40` grid units rounded to the grid. A sample that is
+    /// contributions has L2 sensitivity 2^24 grid units whatever the model computes, and the noise
+    /// is a Gaussian of `noise_multiplier · 2^24` grid units rounded to the grid. A sample that is
     /// empty is summed and noised like any other.
     ///
     /// # Errors
@@ -137,18 +147,13 @@ impl Step<'_> {
         Ok((Released::by_mechanism(sum), times))
     }
 
-    /// Draws each unit with exactly the probability that the accountant was told: a 32-bit word
-    /// below the threshold of the sampling rate.
+    /// Draws each unit with exactly the probability that the accountant was told.
     fn sample(&self, records: &Records) -> Vec<u32> {
-        let threshold = self.authorized.mechanism.sampling_rate.threshold();
         let mut rng = self
             .authorized
             .key
             .stream(Purpose::PoissonSampling, self.index, 0);
-        // OK because records hold fewer than 2^32 rows, hence units.
-        (0..records.unit_count() as u32)
-            .filter(|_| u64::from(rng.next_u32()) < threshold)
-            .collect()
+        self.sampler.draw(records.unit_count(), &mut rng)
     }
 }
 
@@ -214,8 +219,10 @@ fn clipped_sum<M: LayerwiseModel>(
     (key, step): (&SecretKey, u32),
 ) -> (Vec<i64>, StepTimes) {
     let blocks = pack(records, sampled);
+    let word = key.stream(Purpose::LatentDraws, step, ROUNDING).next_u64();
+    let next = AtomicUsize::new(0);
     let threads = thread_count().min(blocks.len()).max(1);
-    let partial_sum = &|worker: usize| {
+    let partial_sum = || {
         let columns = records.columns();
         let code_offsets: Vec<usize> = records
             .domain_sizes()
@@ -227,55 +234,43 @@ fn clipped_sum<M: LayerwiseModel>(
             })
             .collect();
         let mut scratch = M::Scratch::default();
-        let mut factors = vec![LayerFactors::default(); layers.len()];
-        for (factor, layer) in factors.iter_mut().zip(layers) {
-            if let LayerInput::Dense { width } = layer.input {
-                factor.activations = vec![0.0; BLOCK_ROWS * width];
-            }
-            factor.deltas = vec![0.0; BLOCK_ROWS * layer.outputs];
-        }
-        let mut quantised = Quantised::new(layers);
-        let mut sum = ExactSum::new(layers, columns);
+        let mut factors = empty_factors(layers);
+        let mut quantised = Quantised::new(layers, columns);
+        let mut sum = ExactSum::new(layers, code_offsets, quantised.code_activation());
         let mut codes = vec![0u16; BLOCK_ROWS * columns];
-        let normals_per_row = M::normals_per_row(shape);
-        let mut normals = vec![0f32; BLOCK_ROWS * normals_per_row];
+        let mut draws = Draws::new(M::normals_per_row(shape));
         let mut times = StepTimes::default();
         let mut watch = Stopwatch::start();
-        for (index, block) in blocks.iter().enumerate().skip(worker).step_by(threads) {
+        // The sum is the same whichever thread takes which block.
+        while let Some((index, block)) = take_next(&next, &blocks) {
             codes.fill(0);
             for (slot, &row) in block.rows.iter().enumerate() {
                 let start = row as usize * columns;
                 codes[slot * columns..(slot + 1) * columns]
                     .copy_from_slice(&records.codes()[start..start + columns]);
             }
-            let mut draws = key.stream(Purpose::LatentDraws, step, index as u32);
-            // Normals are drawn in pairs; row by row, so that no two units share a pair.
-            for row in normals.chunks_mut(normals_per_row.max(1)) {
-                draws.fill_normals(row);
-            }
+            draws.fill(&mut key.stream(Purpose::LatentDraws, step, index as u32));
             let view = Block {
                 codes: &codes,
-                normals: &normals,
+                normals: &draws.normals,
             };
             watch.lap(&mut times.lay_out);
             M::forward(shape, weights, &view, &mut scratch, &mut factors);
             watch.lap(&mut times.forward);
             M::backward(shape, weights, &view, &mut scratch, &mut factors);
             watch.lap(&mut times.backward);
-            quantised.fill(layers, columns, &codes, &factors, &block.units, clip_norm);
+            quantised.fill(layers, &codes, &factors, word, &block.units, clip_norm);
             watch.lap(&mut times.clip);
-            sum.add(&quantised, &codes, &code_offsets);
+            sum.add(&quantised, &codes);
             watch.lap(&mut times.product);
         }
-        sum.flush(&quantised, &code_offsets);
+        let totals = sum.into_totals();
         watch.lap(&mut times.product);
-        (sum.into_totals(), times)
+        (totals, times)
     };
     let mut partials = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads)
-            .map(|worker| scope.spawn(move || partial_sum(worker)))
-            .collect();
-        let mut partials = vec![partial_sum(0)];
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(partial_sum)).collect();
+        let mut partials = vec![partial_sum()];
         for other in others {
             // A panic of a worker is ours to pass on, not to hide in a smaller sum.
             partials.push(
@@ -294,6 +289,54 @@ fn clipped_sum<M: LayerwiseModel>(
         }
     }
     (totals, times)
+}
+
+/// Takes the next block that no thread has taken.
+fn take_next<'b>(
+    next: &AtomicUsize,
+    blocks: &'b [PackedBlock],
+) -> Option<(usize, &'b PackedBlock)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    blocks.get(index).map(|block| (index, block))
+}
+
+/// Room for the factors of one block.
+fn empty_factors(layers: &[LayerShape]) -> Vec<LayerFactors> {
+    layers
+        .iter()
+        .map(|layer| LayerFactors {
+            activations: match layer.input {
+                LayerInput::Codes { .. } => Vec::new(),
+                LayerInput::Dense { width } => vec![0.0; BLOCK_ROWS * width],
+            },
+            deltas: vec![0.0; BLOCK_ROWS * layer.outputs],
+        })
+        .collect()
+}
+
+/// Random draws of the model's own for the rows of a block: independent of who takes part, and no
+/// draw is shared by two rows.
+struct Draws {
+    normals_per_row: usize,
+    words: Vec<u32>,
+    normals: Vec<f32>,
+}
+
+impl Draws {
+    fn new(normals_per_row: usize) -> Self {
+        Self {
+            normals_per_row,
+            words: vec![0; BLOCK_ROWS * words_per_row(normals_per_row)],
+            normals: vec![0.0; BLOCK_ROWS * normals_per_row],
+        }
+    }
+
+    fn fill(&mut self, rng: &mut SecretRng) {
+        self.words
+            .iter_mut()
+            .for_each(|word| *word = rng.next_u32());
+        standard_normals(&self.words, self.normals_per_row, &mut self.normals);
+    }
 }
 
 /// Adds an independent rounded Gaussian to every coordinate; returns the seconds that it took,

@@ -18,7 +18,7 @@ mod products;
 use std::time::Instant;
 
 use dpsynth_privacy::{
-    ClipNorm, DpSgd, Mechanism, NoiseMultiplier, Private, PrivacyUnit, PublicRng, Records,
+    ClipNorm, DpSgd, Mechanism, NoiseMultiplier, PrivacyUnit, Private, PublicRng, Records,
     SamplingRate, StepCount, StepTimes, Taint, insecure,
 };
 use dpsynth_train::{Network, NoiseVariance, Optimiser, Training, Vae, VaeShape};
@@ -103,7 +103,12 @@ fn optimiser() -> Optimiser {
 
 fn main() {
     let settings = settings();
-    let domain_sizes: Vec<u32> = ADULT.iter().copied().cycle().take(settings.columns).collect();
+    let domain_sizes: Vec<u32> = ADULT
+        .iter()
+        .copied()
+        .cycle()
+        .take(settings.columns)
+        .collect();
     let shape = VaeShape::new(Network {
         column_weights: vec![1.0; domain_sizes.len()],
         domain_sizes: domain_sizes.clone(),
@@ -246,7 +251,11 @@ fn print_all(
         ms(middle(&all_plain)),
         middle(&all) / middle(&all_plain)
     );
-    println!("{:>14} {:>9.2}   (after the step)", "optimiser", ms(updates[0]));
+    println!(
+        "{:>14} {:>9.2}   (after the step)",
+        "optimiser",
+        ms(updates[0])
+    );
     println!(
         "products of the step: {:.0} MF, {:.0} GF/s over the whole private step",
         flops / 1e6,

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use dpsynth_privacy::kernel::{Destination, Operand, ProductShape, multiply_f32};
+use dpsynth_privacy::kernel::{
+    Destination, Operand, ProductShape, multiply_f32, standard_normals, widest, words_per_row,
+};
 use dpsynth_privacy::{BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerwiseModel, PublicRng};
 use dpsynth_train::{Vae, VaeScratch, VaeShape};
 
@@ -89,6 +91,7 @@ impl<'a> OrdinaryStep<'a> {
         let mut sum = vec![0.0f32; self.shape.parameters()];
         let mut codes = vec![0u16; BLOCK_ROWS * columns];
         let mut normals = vec![0.0f32; BLOCK_ROWS * latent];
+        let mut words = vec![0u32; BLOCK_ROWS * words_per_row(latent)];
         let mut scratch = VaeScratch::default();
         let mut factors = vec![LayerFactors::default(); Vae::layers(self.shape).len()];
         loop {
@@ -98,9 +101,11 @@ impl<'a> OrdinaryStep<'a> {
             for (&row, codes) in rows.iter().zip(codes.chunks_exact_mut(columns)) {
                 codes.copy_from_slice(&self.codes[row * columns..(row + 1) * columns]);
             }
-            for value in &mut normals {
-                *value = rng.normal() as f32;
+            for pair in words.chunks_exact_mut(2) {
+                let word = rng.next_u64();
+                pair.copy_from_slice(&[word as u32, (word >> 32) as u32]);
             }
+            standard_normals(&words, latent, &mut normals);
             let block = Block {
                 codes: &codes,
                 normals: &normals,
@@ -110,13 +115,17 @@ impl<'a> OrdinaryStep<'a> {
             lap(&mut times.forward);
             Vae::backward(self.shape, weights, &block, &mut scratch, &mut factors);
             lap(&mut times.backward);
-            self.add_gradient(&codes, rows.len(), &factors, &mut sum);
+            widest(
+                #[inline(always)]
+                || self.add_gradient(&codes, rows.len(), &factors, &mut sum),
+            );
             lap(&mut times.product);
         }
         (sum, times)
     }
 
     /// Adds the gradient of the first `rows` rows of a block, one product per layer.
+    #[inline(always)]
     fn add_gradient(&self, codes: &[u16], rows: usize, factors: &[LayerFactors], sum: &mut [f32]) {
         let mut rest = sum;
         for (layer, factor) in Vae::layers(self.shape).iter().zip(factors) {
@@ -156,6 +165,7 @@ impl<'a> OrdinaryStep<'a> {
     }
 }
 
+#[inline(always)]
 fn add(into: &mut [f32], values: &[f32]) {
     for (sum, value) in into.iter_mut().zip(values) {
         *sum += value;

@@ -3,10 +3,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use dpsynth_privacy::LayerwiseModel;
 use dpsynth_privacy::kernel::{Destination, Operand, ProductShape, multiply_f32, multiply_f64};
 use dpsynth_privacy::{BLOCK_ROWS, LayerInput};
 use dpsynth_train::{Vae, VaeShape};
-use dpsynth_privacy::LayerwiseModel;
 
 /// Floating-point operations of the matrix products of one row: forward, back through the
 /// layers, and the gradient; the layer that reads codes needs none.

@@ -45,14 +45,7 @@ impl LayerwiseModel for Hostile {
         2
     }
 
-    fn forward(
-        _: &HostileShape,
-        _: &[f32],
-        _: &Block<'_>,
-        (): &mut (),
-        _: &mut [LayerFactors],
-    ) {
-    }
+    fn forward(_: &HostileShape, _: &[f32], _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
 
     fn backward(
         shape: &HostileShape,
@@ -159,7 +152,7 @@ proptest! {
         let left_out = (seed % units as u64) as u32;
         let without: Vec<u32> = all.iter().copied().filter(|&unit| unit != left_out).collect();
         let distance = squared_distance(&full, &sum(&records, &without, &shape, clip_norm));
-        prop_assert!(distance <= 1i128 << 80, "squared distance {distance} above 2^80");
+        prop_assert!(distance <= 1i128 << 48, "squared distance {distance} above 2^48");
     }
 }
 
@@ -178,7 +171,8 @@ fn the_sensitivity_bound_is_reached() {
         &vec![0; weights(&shape).len()],
     );
     let norm = (squared as f64).sqrt() / CLIP_NORM_ON_GRID;
-    assert!(norm > 0.9999 && norm <= 1.0, "{norm}");
+    // The margin for random rounding is a thousandth.
+    assert!(norm > 0.998 && norm <= 1.0, "{norm}");
 }
 
 #[test]
@@ -215,8 +209,9 @@ fn rows_that_cancel_cannot_escape_the_bound() {
     let records = Records::grouped(vec![2], vec![0, 1], vec![0, 2], 2).unwrap();
     let key = SecretKey::fixed(1);
     let layers = Cancelling::layers(&());
-    let (total, _) = clipped_sum::<Cancelling>(&records, &[0], &layers, &(), &[0.0; 6], 1.0, (&key, 0));
-    assert!(squared_distance(&total, &[0; 6]) <= 1i128 << 80);
+    let (total, _) =
+        clipped_sum::<Cancelling>(&records, &[0], &layers, &(), &[0.0; 6], 1.0, (&key, 0));
+    assert!(squared_distance(&total, &[0; 6]) <= 1i128 << 48);
 }
 
 #[test]
