@@ -109,34 +109,37 @@ fn add_product_with(
         let width = RIGHT.min(right.columns - right_start);
         for (left_panel, left_start) in (0..left.columns).step_by(LEFT).enumerate() {
             let left_values = left.panel(left_panel, rows);
-            let mut sums = [[0i64; RIGHT]; LEFT];
+            let mut sums = [0i64; LEFT * RIGHT];
             for (left, right) in left_values
                 .chunks(CHUNK_PAIRS * LEFT)
                 .zip(right_values.chunks(CHUNK_PAIRS * RIGHT))
             {
-                let mut part = [[0i32; RIGHT]; LEFT];
+                let mut part = [0i32; LEFT * RIGHT];
                 tile(left, right, &mut part);
-                for (sums, part) in sums.iter_mut().zip(&part) {
-                    for (sum, &part) in sums.iter_mut().zip(part) {
-                        *sum += i64::from(part);
-                    }
+                for (sum, &part) in sums.iter_mut().zip(&part) {
+                    *sum += i64::from(part);
                 }
             }
             let rows = totals[left_start * right.columns..].chunks_mut(right.columns);
-            for (row, sums) in rows.zip(&sums) {
-                for (total, &sum) in row[right_start..right_start + width].iter_mut().zip(sums) {
-                    *total = total.wrapping_add(sum);
-                }
+            for (row, sums) in rows.zip(sums.chunks_exact(RIGHT)) {
+                add_row(&mut row[right_start..right_start + width], &sums[..width]);
             }
         }
     }
 }
 
-type Tile = [[i32; RIGHT]; LEFT];
+fn add_row(totals: &mut [i64], sums: &[i64]) {
+    for (total, &sum) in totals.iter_mut().zip(sums) {
+        *total = total.wrapping_add(sum);
+    }
+}
+
+/// Sums of one tile, row by row.
+type Tile = [i32; LEFT * RIGHT];
 
 fn tile_plain(left: &[[i16; 2]], right: &[[i16; 2]], sums: &mut Tile) {
     for (left, right) in left.chunks_exact(LEFT).zip(right.chunks_exact(RIGHT)) {
-        for (sums, a) in sums.iter_mut().zip(left) {
+        for (sums, a) in sums.chunks_exact_mut(RIGHT).zip(left) {
             for (sum, b) in sums.iter_mut().zip(right) {
                 *sum += i32::from(a[0]) * i32::from(b[0]) + i32::from(a[1]) * i32::from(b[1]);
             }
@@ -191,7 +194,7 @@ mod x86 {
                 lanes[1] = _mm512_dpwssd_epi32(lanes[1], pair, high);
             }
         }
-        for (sums, lanes) in sums.iter_mut().zip(lanes) {
+        for (sums, lanes) in sums.chunks_exact_mut(RIGHT).zip(lanes) {
             for (sums, lanes) in sums.chunks_exact_mut(16).zip(lanes) {
                 // SAFETY: the chunk holds 16 integers of 4 bytes, which is one vector.
                 unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast::<__m512i>(), lanes) };
@@ -202,7 +205,7 @@ mod x86 {
     #[target_feature(enable = "avx2")]
     fn tile_avx2(left: &[[i16; 2]], right: &[[i16; 2]], sums: &mut Tile) {
         // Sixteen registers hold four by two vectors of sums and what is multiplied.
-        for (half, sums) in sums.chunks_exact_mut(4).enumerate() {
+        for (half, sums) in sums.chunks_exact_mut(4 * RIGHT).enumerate() {
             for quarter in 0..2 {
                 let mut lanes = [[_mm256_setzero_si256(); 2]; 4];
                 for (left, right) in left.chunks_exact(LEFT).zip(right.chunks_exact(RIGHT)) {
@@ -220,7 +223,7 @@ mod x86 {
                         lanes[1] = _mm256_add_epi32(lanes[1], _mm256_madd_epi16(pair, high));
                     }
                 }
-                for (sums, lanes) in sums.iter_mut().zip(lanes) {
+                for (sums, lanes) in sums.chunks_exact_mut(RIGHT).zip(lanes) {
                     let sums = sums[16 * quarter..16 * quarter + 16].chunks_exact_mut(8);
                     for (sums, lanes) in sums.zip(lanes) {
                         // SAFETY: the chunk holds 8 integers of 4 bytes, which is one vector.

@@ -102,26 +102,40 @@ impl Quantised {
         for (layer, shape) in self.layers.iter_mut().zip(shapes) {
             layer.deltas[self.rows * shape.outputs..].fill(0);
         }
-        let columns = codes.len() / BLOCK_ROWS;
         for unit in units {
             let quantised = widest(
                 #[inline(always)]
-                || {
-                    self.clip_scale(shapes, columns, codes, factors, unit, clip_norm)
-                        .is_some_and(|scale| {
-                            unit.clone().all(|row| {
-                                let codes = &codes[row * columns..(row + 1) * columns];
-                                let word = word.wrapping_add(fingerprint(codes));
-                                self.quantise_row(shapes, factors, row, word, scale / clip_norm)
-                            })
-                        })
-                        && self.norm_holds(shapes, columns, codes, unit)
-                },
+                || self.fill_unit(shapes, codes, factors, word, unit, clip_norm),
             );
             if !quantised {
                 self.clear(shapes, unit);
             }
         }
+    }
+
+    /// Quantises one unit; `false` where it must not contribute.
+    // Loops instead of closures, because only what is inlined here uses wide vectors.
+    #[inline(always)]
+    fn fill_unit(
+        &mut self,
+        shapes: &[LayerShape],
+        codes: &[u16],
+        factors: &[LayerFactors],
+        word: u64,
+        unit: &Range<usize>,
+        clip_norm: f64,
+    ) -> bool {
+        let columns = codes.len() / BLOCK_ROWS;
+        let Some(scale) = self.clip_scale(shapes, columns, codes, factors, unit, clip_norm) else {
+            return false;
+        };
+        for row in unit.clone() {
+            let word = word.wrapping_add(fingerprint(&codes[row * columns..(row + 1) * columns]));
+            if !self.quantise_row(shapes, factors, row, word, scale / clip_norm) {
+                return false;
+            }
+        }
+        self.norm_holds(shapes, columns, codes, unit)
     }
 
     /// The factor by which a unit's gradient is scaled, or `None` where the unit must not
