@@ -36,7 +36,7 @@ impl Records {
             .checked_div(domain_sizes.len())
             .ok_or(RecordsError::Shape)?;
         let rows = u32::try_from(rows).map_err(|_| RecordsError::TooMany)?;
-        if codes.len() % domain_sizes.len() != 0 {
+        if !codes.len().is_multiple_of(domain_sizes.len()) {
             return Err(RecordsError::Shape);
         }
         Self::checked(domain_sizes, codes, Units::Rows(rows), 1)
@@ -56,7 +56,7 @@ impl Records {
     ) -> Result<Self, RecordsError> {
         let columns = domain_sizes.len();
         if columns == 0
-            || codes.len() % columns != 0
+            || !codes.len().is_multiple_of(columns)
             || unit_starts.first() != Some(&0)
             || unit_starts.last().map(|&end| end as usize) != Some(codes.len() / columns)
         {

@@ -18,7 +18,9 @@ const RIGHT: usize = 32;
 /// `column % width`, half `row % 2`. What no row or column fills is zero.
 pub(crate) struct PairedRows<const WIDTH: usize> {
     columns: usize,
-    pairs: usize,
+    /// Pairs from the start of one panel to that of the next: two more than there are, so that
+    /// panels do not fall on the same lines of the cache.
+    stride: usize,
     values: Vec<[i16; 2]>,
 }
 
@@ -31,31 +33,31 @@ impl<const WIDTH: usize> PairedRows<WIDTH> {
     /// Makes a matrix of zeros; `rows` is a multiple of 128.
     pub(crate) fn new(rows: usize, columns: usize) -> Self {
         assert!(rows.is_multiple_of(2 * CHUNK_PAIRS), "rows come in blocks");
-        let pairs = rows / 2;
+        let stride = rows / 2 + 2;
         Self {
             columns,
-            pairs,
-            values: vec![[0; 2]; columns.div_ceil(WIDTH) * pairs * WIDTH],
+            stride,
+            values: vec![[0; 2]; columns.div_ceil(WIDTH) * stride * WIDTH],
         }
     }
 
     /// Writes consecutive rows, the first of which is even; `rows` is row-major.
     #[inline(always)]
     pub(crate) fn write(&mut self, first_row: usize, rows: &[i16]) {
-        let (columns, pairs) = (self.columns, self.pairs);
+        let (columns, stride) = (self.columns, self.stride);
         for (index, pair) in rows.chunks_exact(2 * columns).enumerate() {
             let (even, odd) = pair.split_at(columns);
             let pair = first_row / 2 + index;
             let (even_panels, even_rest) = even.as_chunks::<WIDTH>();
             let (odd_panels, odd_rest) = odd.as_chunks::<WIDTH>();
             for (panel, (even, odd)) in even_panels.iter().zip(odd_panels).enumerate() {
-                let out = &mut self.values[(panel * pairs + pair) * WIDTH..][..WIDTH];
+                let out = &mut self.values[(panel * stride + pair) * WIDTH..][..WIDTH];
                 for place in 0..WIDTH {
                     out[place] = [even[place], odd[place]];
                 }
             }
             if !even_rest.is_empty() {
-                let out = &mut self.values[(even_panels.len() * pairs + pair) * WIDTH..];
+                let out = &mut self.values[(even_panels.len() * stride + pair) * WIDTH..];
                 for ((out, &even), &odd) in out.iter_mut().zip(even_rest).zip(odd_rest) {
                     *out = [even, odd];
                 }
@@ -64,7 +66,7 @@ impl<const WIDTH: usize> PairedRows<WIDTH> {
     }
 
     fn panel(&self, index: usize, rows: usize) -> &[[i16; 2]] {
-        let start = index * self.pairs * WIDTH;
+        let start = index * self.stride * WIDTH;
         &self.values[start..start + rows / 2 * WIDTH]
     }
 }

@@ -16,6 +16,7 @@ mod quantise;
 mod step;
 mod sum;
 mod times;
+mod worker;
 
 pub use model::{BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel};
 pub use step::{Step, StepSequence};

@@ -139,10 +139,21 @@ impl ExactSum {
         }
     }
 
-    pub(crate) fn into_totals(mut self) -> Vec<i64> {
+    /// Starts at zero again.
+    pub(crate) fn restart(&mut self) {
+        self.finish();
+        self.totals.fill(0);
+    }
+
+    /// Adds what was gathered to the totals.
+    pub(crate) fn finish(&mut self) {
         self.multiply();
         self.collect();
-        self.totals
+    }
+
+    /// The sum of what was added before the last [`finish`](Self::finish).
+    pub(crate) fn totals(&self) -> &[i64] {
+        &self.totals
     }
 }
 

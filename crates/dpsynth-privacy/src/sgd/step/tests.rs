@@ -5,6 +5,8 @@ use crate::insecure;
 use crate::mechanism::Mechanism;
 use crate::numbers::{ClipNorm, NoiseMultiplier, SamplingRate, StepCount};
 use crate::random::PublicRng;
+use crate::records::Records;
+use crate::sgd::model::{BLOCK_ROWS, Block, LayerFactors};
 use crate::unit::PrivacyUnit;
 
 /// A model whose factors are arbitrary: a function of each row's codes, its draws and the shape's
@@ -109,17 +111,26 @@ fn records(shape: &HostileShape, units: usize, max_rows: u32, seed: u64) -> Reco
 }
 
 fn sum(records: &Records, sampled: &[u32], shape: &HostileShape, clip_norm: f64) -> Vec<i64> {
-    let key = SecretKey::fixed(1);
-    let layers = Hostile::layers(shape);
-    clipped_sum::<Hostile>(
+    sum_with(records, sampled, shape, clip_norm, &Workers::default())
+}
+
+fn sum_with(
+    records: &Records,
+    sampled: &[u32],
+    shape: &HostileShape,
+    clip_norm: f64,
+    workers: &Workers,
+) -> Vec<i64> {
+    SumTask::<Hostile> {
         records,
-        sampled,
-        &layers,
+        layers: &Hostile::layers(shape),
         shape,
-        &weights(shape),
+        weights: &weights(shape),
         clip_norm,
-        (&key, 0),
-    )
+        key: &SecretKey::fixed(1),
+        step: 0,
+    }
+    .sum(sampled, workers)
     .0
 }
 
@@ -207,10 +218,16 @@ fn rows_that_cancel_cannot_escape_the_bound() {
         }
     }
     let records = Records::grouped(vec![2], vec![0, 1], vec![0, 2], 2).unwrap();
-    let key = SecretKey::fixed(1);
-    let layers = Cancelling::layers(&());
-    let (total, _) =
-        clipped_sum::<Cancelling>(&records, &[0], &layers, &(), &[0.0; 6], 1.0, (&key, 0));
+    let task = SumTask::<Cancelling> {
+        records: &records,
+        layers: &Cancelling::layers(&()),
+        shape: &(),
+        weights: &[0.0; 6],
+        clip_norm: 1.0,
+        key: &SecretKey::fixed(1),
+        step: 0,
+    };
+    let (total, _) = task.sum(&[0], &Workers::default());
     assert!(squared_distance(&total, &[0; 6]) <= 1i128 << 48);
 }
 
@@ -228,6 +245,35 @@ fn the_sum_is_the_same_in_any_order() {
     assert_eq!(
         sum(&records, &all, &shape, 1.0),
         sum(&records, &reversed, &shape, 1.0)
+    );
+}
+
+#[test]
+fn what_an_earlier_step_left_in_memory_changes_nothing() {
+    let shape = HostileShape {
+        seed: 4,
+        domain_sizes: vec![4, 5],
+        magnitude: 1.0,
+        poison: 0,
+    };
+    let records = records(&shape, 2000, 3, 9);
+    let wider = HostileShape {
+        domain_sizes: vec![4, 6],
+        ..shape.clone()
+    };
+    let workers = Workers::default();
+    let all: Vec<u32> = (0..2000).collect();
+    for sampled in [&all[..], &all[..5], &all[..700], &[]] {
+        assert_eq!(
+            sum_with(&records, sampled, &shape, 1.0, &workers),
+            sum(&records, sampled, &shape, 1.0)
+        );
+    }
+    // Memory of another shape is not used.
+    let others = self::records(&wider, 300, 3, 9);
+    assert_eq!(
+        sum_with(&others, &all[..300], &wider, 1.0, &workers),
+        sum(&others, &all[..300], &wider, 1.0)
     );
 }
 
