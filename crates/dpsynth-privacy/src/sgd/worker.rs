@@ -14,8 +14,8 @@ use crate::kernel::{standard_normals, words_per_row};
 use crate::random::{Purpose, SecretKey, SecretRng};
 use crate::records::Records;
 
-/// Working memory of threads between the steps of a sequence. Asking the system for it anew would
-/// take a tenth of a step.
+/// Working memory of threads between the steps of a sequence, so that it is not asked of the
+/// system and cleared for every step.
 #[derive(Default)]
 pub(crate) struct Workers(Mutex<Vec<Worker>>);
 
