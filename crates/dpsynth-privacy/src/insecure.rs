@@ -4,10 +4,13 @@
 //! carries a [`Taint`], which a report must show. The module is named so that a review can search
 //! for it.
 
+use crate::boundary::{Private, Released};
 use crate::mechanism::Mechanism;
 use crate::noise::RoundedGaussian;
-use crate::paid::{Paid, Taint};
+use crate::paid::{MechanismError, Paid, Taint};
 use crate::random::{Purpose, SecretKey};
+use crate::records::Records;
+use crate::sgd::{LayerwiseModel, Step, StepTimes};
 use crate::unit::PrivacyUnit;
 
 /// Makes permissions to run `mechanisms` without a charge, noise and sampling drawn from `seed`.
@@ -42,4 +45,20 @@ pub fn fill_noise(sampler: Sampler, scale: f64, seed: u64, out: &mut [i64]) -> O
         Sampler::Strips => noise.fill(out, &mut rng),
     }
     Some(())
+}
+
+/// Runs a step as [`Step::run`] does, and says how long its parts took.
+///
+/// # Guarantee
+/// The times are `None` for a step that was paid for: they depend on the sample.
+///
+/// # Errors
+/// Those of [`Step::run`].
+pub fn run_timed<M: LayerwiseModel>(
+    step: Step<'_>,
+    data: &Private<Records>,
+    shape: &M::Shape,
+    weights: &[f32],
+) -> Result<(Released<Vec<f32>>, Option<StepTimes>), MechanismError> {
+    step.run_timed::<M>(data, shape, weights)
 }

@@ -52,5 +52,6 @@ pub use random::{PublicRng, RandomnessError};
 pub use records::{Cells, Records, RecordsError};
 pub use sgd::{
     BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel, Step, StepSequence,
+    StepTimes,
 };
 pub use unit::{Adjacency, PrivacyUnit};

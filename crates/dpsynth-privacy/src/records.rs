@@ -10,9 +10,16 @@ use crate::sgd::BLOCK_ROWS;
 pub struct Records {
     domain_sizes: Vec<u32>,
     codes: Vec<u16>,
-    /// Row at which each unit starts, and the number of rows at the end.
-    unit_starts: Vec<u32>,
+    units: Units,
     max_rows: u32,
+}
+
+/// Which rows belong to which unit.
+enum Units {
+    /// Every row is a unit, and there are so many.
+    Rows(u32),
+    /// Row at which each unit starts, and the number of rows at the end.
+    Starts(Vec<u32>),
 }
 
 impl Records {
@@ -29,7 +36,10 @@ impl Records {
             .checked_div(domain_sizes.len())
             .ok_or(RecordsError::Shape)?;
         let rows = u32::try_from(rows).map_err(|_| RecordsError::TooMany)?;
-        Self::grouped(domain_sizes, codes, (0..=rows).collect(), 1)
+        if !codes.len().is_multiple_of(domain_sizes.len()) {
+            return Err(RecordsError::Shape);
+        }
+        Self::checked(domain_sizes, codes, Units::Rows(rows), 1)
     }
 
     /// Takes rows grouped by unit: unit `u` owns rows `unit_starts[u]..unit_starts[u + 1]`, at
@@ -61,7 +71,17 @@ impl Records {
         {
             return Err(RecordsError::Cap);
         }
-        for row in codes.chunks_exact(columns) {
+        Self::checked(domain_sizes, codes, Units::Starts(unit_starts), max_rows)
+    }
+
+    /// Takes codes whose shape fits, if each lies in its domain.
+    fn checked(
+        domain_sizes: Vec<u32>,
+        codes: Vec<u16>,
+        units: Units,
+        max_rows: u32,
+    ) -> Result<Self, RecordsError> {
+        for row in codes.chunks_exact(domain_sizes.len()) {
             if row
                 .iter()
                 .zip(&domain_sizes)
@@ -73,7 +93,7 @@ impl Records {
         Ok(Self {
             domain_sizes,
             codes,
-            unit_starts,
+            units,
             max_rows,
         })
     }
@@ -93,7 +113,10 @@ impl Records {
     }
 
     pub(crate) fn unit_count(&self) -> usize {
-        self.unit_starts.len() - 1
+        match &self.units {
+            Units::Rows(rows) => *rows as usize,
+            Units::Starts(starts) => starts.len() - 1,
+        }
     }
 
     /// Codes of all rows, row-major.
@@ -103,7 +126,10 @@ impl Records {
 
     /// Rows of one unit.
     pub(crate) fn unit_rows(&self, unit: usize) -> std::ops::Range<usize> {
-        self.unit_starts[unit] as usize..self.unit_starts[unit + 1] as usize
+        match &self.units {
+            Units::Rows(_) => unit..unit + 1,
+            Units::Starts(starts) => starts[unit] as usize..starts[unit + 1] as usize,
+        }
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) fn exp(x: f32) -> f32 {
 }
 
 /// Replaces every value by its exponential.
+#[inline(always)]
 pub(crate) fn exp_in_place(values: &mut [f32]) {
     for value in values {
         *value = exp(*value);
@@ -36,6 +37,7 @@ pub(crate) fn exp_in_place(values: &mut [f32]) {
 }
 
 /// Adds up a slice in eight interleaved sums: a fixed order that vectorises.
+#[inline(always)]
 pub(crate) fn sum(values: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 8];
     let mut chunks = values.chunks_exact(8);
@@ -52,6 +54,7 @@ pub(crate) fn sum(values: &[f32]) -> f32 {
 }
 
 /// Replaces negative values by zero; NaN becomes zero too.
+#[inline(always)]
 pub(crate) fn relu_in_place(values: &mut [f32]) {
     for value in values {
         *value = value.max(0.0);
@@ -59,6 +62,7 @@ pub(crate) fn relu_in_place(values: &mut [f32]) {
 }
 
 /// Sets the gradient to zero where the unit was off.
+#[inline(always)]
 pub(crate) fn relu_gradient(activations: &[f32], gradients: &mut [f32]) {
     for (gradient, &activation) in gradients.iter_mut().zip(activations) {
         *gradient = if activation > 0.0 { *gradient } else { 0.0 };

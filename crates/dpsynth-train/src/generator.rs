@@ -6,6 +6,7 @@ use std::thread;
 use candle_core::{Device, Tensor};
 use candle_nn::{Linear, Module};
 use dpsynth_privacy::PublicRng;
+use dpsynth_privacy::kernel::widest;
 
 use crate::elementwise::{exp_in_place, sum};
 use crate::error::TrainError;
@@ -122,10 +123,15 @@ impl Generator {
             .chunks_exact_mut(self.shape.total_codes())
             .zip(codes.chunks_exact_mut(self.shape.columns()))
         {
-            for (weight, bias) in row.iter_mut().zip(&self.output_bias) {
-                *weight += bias;
-            }
-            exp_in_place(row);
+            widest(
+                #[inline(always)]
+                || {
+                    for (weight, bias) in row.iter_mut().zip(&self.output_bias) {
+                        *weight += bias;
+                    }
+                    exp_in_place(row);
+                },
+            );
             for (column, code) in codes.iter_mut().enumerate() {
                 *code = draw(&row[self.shape.column_range(column)], rng.uniform());
             }

@@ -36,6 +36,6 @@ pub use error::TrainError;
 pub use fit::{StepProgress, TrainingPlan, fit};
 pub use generator::Generator;
 pub use initial::{ClassCounts, StartingCounts};
-pub use optimiser::{NoiseVariance, Optimiser};
+pub use optimiser::{NoiseVariance, Optimiser, Training};
 pub use shape::{Network, VaeShape};
 pub use vae::{Vae, VaeScratch};

@@ -77,7 +77,7 @@ impl Optimiser {
 
 /// The state of a training run: weights, moments and the average.
 #[derive(Debug)]
-pub(crate) struct Training {
+pub struct Training {
     optimiser: Optimiser,
     steps: u32,
     taken: u32,
@@ -94,7 +94,8 @@ impl Training {
     /// Starts from `weights`, for `steps` noisy sums that are each divided by `expected_batch`.
     ///
     /// `noise_stddev` is that of the noise in a sum.
-    pub(crate) fn start(
+    #[must_use]
+    pub fn start(
         optimiser: Optimiser,
         steps: u32,
         expected_batch: f64,
@@ -117,12 +118,13 @@ impl Training {
     }
 
     /// The weights at which the next gradient is taken.
-    pub(crate) fn weights(&self) -> &[f32] {
+    #[must_use]
+    pub fn weights(&self) -> &[f32] {
         &self.weights
     }
 
     /// Takes one step along a noisy sum of gradients.
-    pub(crate) fn update(&mut self, noisy_sum: &[f32]) {
+    pub fn update(&mut self, noisy_sum: &[f32]) {
         let Optimiser {
             first_decay,
             second_decay,
@@ -162,7 +164,7 @@ impl Training {
     ///
     /// # Errors
     /// [`TrainError::Diverged`] if a weight is not finite.
-    pub(crate) fn averaged_weights(self) -> Result<Vec<f32>, TrainError> {
+    pub fn averaged_weights(self) -> Result<Vec<f32>, TrainError> {
         let average: Vec<f32> = if self.totalled == 0 {
             self.weights
         } else {

@@ -1,6 +1,6 @@
 //! The forward and backward pass of the autoencoder, block by block.
 
-use dpsynth_privacy::kernel::{Destination, Operand, ProductShape, multiply_f32};
+use dpsynth_privacy::kernel::{Destination, Operand, ProductShape, multiply_f32, widest};
 use dpsynth_privacy::{BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel};
 
 use crate::elementwise::{exp, exp_in_place, relu_gradient, relu_in_place, sum};
@@ -47,7 +47,7 @@ impl LayerwiseModel for Vae {
         shape.latent()
     }
 
-    fn backward(
+    fn forward(
         shape: &VaeShape,
         weights: &[f32],
         block: &Block<'_>,
@@ -56,7 +56,19 @@ impl LayerwiseModel for Vae {
     ) {
         prepare(shape, scratch, factors);
         forward(shape, weights, block, scratch, factors);
-        reconstruction_gradient(shape, block, factors);
+    }
+
+    fn backward(
+        shape: &VaeShape,
+        weights: &[f32],
+        block: &Block<'_>,
+        scratch: &mut VaeScratch,
+        factors: &mut [LayerFactors],
+    ) {
+        widest(
+            #[inline(always)]
+            || reconstruction_gradient(shape, block, factors),
+        );
         let first_decoder = shape.latent_layer() + 1;
         for layer in (first_decoder + 1..shape.layers().len()).rev() {
             through_hidden(shape, weights, layer, factors);
@@ -68,11 +80,16 @@ impl LayerwiseModel for Vae {
             &factors[first_decoder].deltas,
             &mut scratch.latent_gradient,
         );
-        latent_gradient(
-            shape,
-            block,
-            scratch,
-            &mut factors[shape.latent_layer()].deltas,
+        widest(
+            #[inline(always)]
+            || {
+                latent_gradient(
+                    shape,
+                    block,
+                    scratch,
+                    &mut factors[shape.latent_layer()].deltas,
+                );
+            },
         );
         for layer in (1..first_decoder).rev() {
             through_hidden(shape, weights, layer, factors);
@@ -118,25 +135,37 @@ fn forward(
             &mut after[0].activations
         };
         match shape.layers()[layer].input {
-            LayerInput::Codes { .. } => gather(shape, weights, block.codes, output),
+            LayerInput::Codes { .. } => widest(
+                #[inline(always)]
+                || gather(shape, weights, block.codes, output),
+            ),
             LayerInput::Dense { .. } => {
                 linear(shape, weights, layer, &current.activations, output);
             }
         }
         if layer == shape.latent_layer() {
-            draw_latents(
-                shape,
-                block.normals,
-                &scratch.statistics,
-                &mut after[0].activations,
+            widest(
+                #[inline(always)]
+                || {
+                    draw_latents(
+                        shape,
+                        block.normals,
+                        &scratch.statistics,
+                        &mut after[0].activations,
+                    );
+                },
             );
         } else if layer != last {
-            relu_in_place(output);
+            widest(
+                #[inline(always)]
+                || relu_in_place(output),
+            );
         }
     }
 }
 
 /// The first layer: adds the weight rows of a row's codes to the biases.
+#[inline(always)]
 fn gather(shape: &VaeShape, weights: &[f32], codes: &[u16], output: &mut [f32]) {
     let width = shape.layers()[0].outputs;
     let (matrix, bias) = shape.layer_weights(0, weights);
@@ -144,17 +173,27 @@ fn gather(shape: &VaeShape, weights: &[f32], codes: &[u16], output: &mut [f32]) 
         .chunks_exact(shape.columns())
         .zip(output.chunks_exact_mut(width))
     {
-        out.copy_from_slice(bias);
-        for (column, &code) in row.iter().enumerate() {
-            let at = code_index(shape, column, code) * width;
-            for (value, weight) in out.iter_mut().zip(&matrix[at..at + width]) {
-                *value += weight;
+        // A stretch of the sums stays in registers while all codes are added.
+        for (part, out) in out.chunks_mut(STRETCH).enumerate() {
+            let from = part * STRETCH;
+            let mut sums = [0.0f32; STRETCH];
+            sums[..out.len()].copy_from_slice(&bias[from..from + out.len()]);
+            for (column, &code) in row.iter().enumerate() {
+                let at = code_index(shape, column, code) * width + from;
+                for (sum, weight) in sums.iter_mut().zip(&matrix[at..at + out.len()]) {
+                    *sum += weight;
+                }
             }
+            out.copy_from_slice(&sums[..out.len()]);
         }
     }
 }
 
+/// Outputs of the first layer that are summed together.
+const STRETCH: usize = 64;
+
 /// The place of a code among all codes. A code outside its column counts as the column's last.
+#[inline(always)]
 fn code_index(shape: &VaeShape, column: usize, code: u16) -> usize {
     let range = shape.column_range(column);
     (range.start + usize::from(code)).min(range.end - 1)
@@ -210,10 +249,14 @@ fn through_hidden(shape: &VaeShape, weights: &[f32], layer: usize, factors: &mut
     let (before, after) = factors.split_at_mut(layer);
     let gradient = &mut before[layer - 1].deltas;
     through_linear(shape, weights, layer, &after[0].deltas, gradient);
-    relu_gradient(&after[0].activations, gradient);
+    widest(
+        #[inline(always)]
+        || relu_gradient(&after[0].activations, gradient),
+    );
 }
 
 /// Draws z for each row from its mean and log-variance.
+#[inline(always)]
 fn draw_latents(shape: &VaeShape, normals: &[f32], statistics: &[f32], z: &mut [f32]) {
     let latent = shape.latent();
     for ((z, epsilon), row) in z
@@ -229,6 +272,7 @@ fn draw_latents(shape: &VaeShape, normals: &[f32], statistics: &[f32], z: &mut [
 }
 
 /// Turns the logits in the last deltas into gradients: w_j (softmax − one-hot) for each column.
+#[inline(always)]
 fn reconstruction_gradient(shape: &VaeShape, block: &Block<'_>, factors: &mut [LayerFactors]) {
     let Some(output) = factors.last_mut() else {
         return;
@@ -250,6 +294,7 @@ fn reconstruction_gradient(shape: &VaeShape, block: &Block<'_>, factors: &mut [L
 
 /// Adds the Kullback–Leibler term to the gradient that arrives at z, and takes both to the mean
 /// and the raw log-variance.
+#[inline(always)]
 fn latent_gradient(shape: &VaeShape, block: &Block<'_>, scratch: &VaeScratch, deltas: &mut [f32]) {
     let latent = shape.latent();
     let beta = shape.network().kl_weight;
@@ -273,6 +318,7 @@ fn latent_gradient(shape: &VaeShape, block: &Block<'_>, scratch: &VaeScratch, de
     }
 }
 
+#[inline(always)]
 fn clamp_log_variance(raw: f32) -> f32 {
     raw.clamp(-LOG_VARIANCE_LIMIT, LOG_VARIANCE_LIMIT)
 }

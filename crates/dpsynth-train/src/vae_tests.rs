@@ -47,6 +47,13 @@ impl Case {
             normals: &self.normals,
         };
         let mut scratch = VaeScratch::default();
+        Vae::forward(
+            &self.shape,
+            &self.weights,
+            &block,
+            &mut scratch,
+            &mut factors,
+        );
         Vae::backward(
             &self.shape,
             &self.weights,
@@ -340,6 +347,13 @@ fn scratch_from_another_shape_does_no_harm() {
             codes: &case.codes,
             normals: &case.normals,
         };
+        Vae::forward(
+            &case.shape,
+            &case.weights,
+            &block,
+            &mut scratch,
+            &mut factors,
+        );
         Vae::backward(
             &case.shape,
             &case.weights,

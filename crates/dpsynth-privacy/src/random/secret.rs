@@ -8,7 +8,6 @@ use chacha20::rand_core::{Rng, SeedableRng};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::health::{self, RandomnessError};
-use super::public::box_muller;
 
 /// Root key of a charge: 256 bits from the operating system, from which every secret stream of
 /// that charge is derived.
@@ -139,21 +138,6 @@ impl SecretRng {
     #[inline]
     pub(crate) fn next_u32(&mut self) -> u32 {
         self.0.next_u32()
-    }
-
-    /// Fills `out` with standard normal draws of single precision.
-    ///
-    /// These steer a model's own loss (the latent draw of an autoencoder). They are not the
-    /// noise that protects anyone, so speed matters more than the last bits.
-    pub(crate) fn fill_normals(&mut self, out: &mut [f32]) {
-        for pair in out.chunks_mut(2) {
-            let bits = self.next_u64();
-            let (first, second) = box_muller((bits >> 32) as u32, bits as u32);
-            pair[0] = first as f32;
-            if let Some(last) = pair.get_mut(1) {
-                *last = second as f32;
-            }
-        }
     }
 }
 

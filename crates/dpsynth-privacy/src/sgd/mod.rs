@@ -11,9 +11,13 @@
 //! ```
 
 mod model;
+mod poisson;
 mod quantise;
 mod step;
 mod sum;
+mod times;
+mod worker;
 
 pub use model::{BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel};
 pub use step::{Step, StepSequence};
+pub use times::StepTimes;

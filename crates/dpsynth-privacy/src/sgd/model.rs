@@ -32,11 +32,21 @@ pub trait LayerwiseModel {
     /// Says how many standard normal draws each row needs (latent noise).
     fn normals_per_row(shape: &Self::Shape) -> usize;
 
-    /// Runs one block forward and backward, and writes each layer's activations and output
-    /// gradients into `factors`.
+    /// Runs one block forward, and writes each layer's activations into `factors`.
     ///
-    /// All [`BLOCK_ROWS`] rows are computed; the core ignores the padded ones. Loss is summed
-    /// over rows, not averaged.
+    /// All [`BLOCK_ROWS`] rows are computed; the core ignores the padded ones.
+    fn forward(
+        shape: &Self::Shape,
+        weights: &[f32],
+        block: &Block<'_>,
+        scratch: &mut Self::Scratch,
+        factors: &mut [LayerFactors],
+    );
+
+    /// Runs the block of the last call of [`forward`](Self::forward) backward, and writes each
+    /// layer's output gradients into `factors`.
+    ///
+    /// Loss is summed over rows, not averaged.
     fn backward(
         shape: &Self::Shape,
         weights: &[f32],

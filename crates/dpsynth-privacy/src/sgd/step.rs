@@ -1,12 +1,13 @@
 //! One step of DP-SGD, and the sequence of steps that a charge pays for.
 
-use std::num::NonZeroUsize;
-use std::ops::Range;
+use std::sync::Mutex;
 use std::thread;
 
-use super::model::{BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel};
-use super::quantise::{CLIP_NORM_ON_GRID, Quantised};
-use super::sum::ExactSum;
+use super::model::{LayerInput, LayerShape, LayerwiseModel};
+use super::poisson::PoissonSampler;
+use super::quantise::CLIP_NORM_ON_GRID;
+use super::times::{StepTimes, Stopwatch};
+use super::worker::{SumTask, Workers, thread_count};
 use crate::boundary::{Private, Released};
 use crate::mechanism::DpSgd;
 use crate::noise::RoundedGaussian;
@@ -20,6 +21,8 @@ const NOISE_BLOCK: usize = 4096;
 /// The steps that a charge pays for, handed out one by one and no more of them than were paid.
 pub struct StepSequence {
     authorized: Authorized<DpSgd>,
+    sampler: PoissonSampler,
+    workers: Workers,
     taken: u32,
 }
 
@@ -28,7 +31,9 @@ impl Authorized<DpSgd> {
     #[must_use]
     pub fn steps(self) -> StepSequence {
         StepSequence {
+            sampler: PoissonSampler::new(self.mechanism.sampling_rate.threshold()),
             authorized: self,
+            workers: Workers::default(),
             taken: 0,
         }
     }
@@ -43,6 +48,8 @@ impl StepSequence {
         self.taken += 1;
         Some(Step {
             authorized: &self.authorized,
+            sampler: &self.sampler,
+            workers: &self.workers,
             index: self.taken - 1,
         })
     }
@@ -51,6 +58,8 @@ impl StepSequence {
 /// Permission for one step, used up by running it.
 pub struct Step<'a> {
     authorized: &'a Authorized<DpSgd>,
+    sampler: &'a PoissonSampler,
+    workers: &'a Workers,
     index: u32,
 }
 
@@ -63,8 +72,8 @@ impl Step<'_> {
     /// # Guarantee
     /// The result is a post-processing of the Poisson-subsampled Gaussian mechanism with exactly
     /// the sampling rate, noise multiplier and clip norm of the charge: the sum of integer
-    /// contributions has L2 sensitivity 2^40 grid units whatever the model computes, and the noise
-    /// is a Gaussian of `noise_multiplier · 2^40` grid units rounded to the grid. A sample that is
+    /// contributions has L2 sensitivity 2^24 grid units whatever the model computes, and the noise
+    /// is a Gaussian of `noise_multiplier · 2^24` grid units rounded to the grid. A sample that is
     /// empty is summed and noised like any other.
     ///
     /// # Errors
@@ -80,6 +89,29 @@ impl Step<'_> {
         shape: &M::Shape,
         weights: &[f32],
     ) -> Result<Released<Vec<f32>>, MechanismError> {
+        self.run_watched::<M>(data, shape, weights)
+            .map(|(sum, _)| sum)
+    }
+
+    /// Runs the step, and says how long its parts took if nothing that comes out is private.
+    pub(crate) fn run_timed<M: LayerwiseModel>(
+        self,
+        data: &Private<Records>,
+        shape: &M::Shape,
+        weights: &[f32],
+    ) -> Result<(Released<Vec<f32>>, Option<StepTimes>), MechanismError> {
+        let tainted = self.authorized.taint.is_some();
+        self.run_watched::<M>(data, shape, weights)
+            .map(|(sum, times)| (sum, tainted.then_some(times)))
+    }
+
+    /// The times that are returned are private.
+    fn run_watched<M: LayerwiseModel>(
+        self,
+        data: &Private<Records>,
+        shape: &M::Shape,
+        weights: &[f32],
+    ) -> Result<(Released<Vec<f32>>, StepTimes), MechanismError> {
         // Private: records, the sample and the sum are in hand from here to the noise.
         let records = data.expose();
         self.authorized.admits(records)?;
@@ -88,40 +120,39 @@ impl Step<'_> {
         check_shapes(&layers, records, weights.len())?;
         let noise = RoundedGaussian::new(sgd.noise_multiplier.value() * CLIP_NORM_ON_GRID)
             .ok_or(MechanismError::Scale)?;
+        let mut watch = Stopwatch::start();
+        let mut sampling = 0.0;
         let sampled = self.sample(records);
-        let mut totals = clipped_sum::<M>(
+        watch.lap(&mut sampling);
+        let task = SumTask::<M> {
             records,
-            &sampled,
-            &layers,
+            layers: &layers,
             shape,
             weights,
-            sgd.clip_norm.value(),
-            (&self.authorized.key, self.index),
-        );
+            clip_norm: sgd.clip_norm.value(),
+            key: &self.authorized.key,
+            step: self.index,
+        };
+        let (mut totals, mut times) = task.sum(&sampled, self.workers);
+        times.sample = sampling;
         if self.authorized.taint != Some(Taint::NoNoise) {
-            add_noise(&mut totals, &noise, &self.authorized.key, self.index);
+            times.noise = add_noise(&mut totals, &noise, &self.authorized.key, self.index);
         }
         let unit = sgd.clip_norm.value() / CLIP_NORM_ON_GRID;
-        Ok(Released::by_mechanism(
-            totals
-                .iter()
-                .map(|&sum| (sum as f64 * unit) as f32)
-                .collect(),
-        ))
+        let sum = totals
+            .iter()
+            .map(|&sum| (sum as f64 * unit) as f32)
+            .collect();
+        Ok((Released::by_mechanism(sum), times))
     }
 
-    /// Draws each unit with exactly the probability that the accountant was told: a 32-bit word
-    /// below the threshold of the sampling rate.
+    /// Draws each unit with exactly the probability that the accountant was told.
     fn sample(&self, records: &Records) -> Vec<u32> {
-        let threshold = self.authorized.mechanism.sampling_rate.threshold();
         let mut rng = self
             .authorized
             .key
             .stream(Purpose::PoissonSampling, self.index, 0);
-        // OK because records hold fewer than 2^32 rows, hence units.
-        (0..records.unit_count() as u32)
-            .filter(|_| u64::from(rng.next_u32()) < threshold)
-            .collect()
+        self.sampler.draw(records.unit_count(), &mut rng)
     }
 }
 
@@ -147,141 +178,36 @@ fn check_shapes(
     }
 }
 
-/// Units of one block and the block rows that they fill.
-struct PackedBlock {
-    rows: Vec<u32>,
-    units: Vec<Range<usize>>,
-}
-
-/// Packs the rows of the sampled units into blocks; a unit is never split.
-fn pack(records: &Records, sampled: &[u32]) -> Vec<PackedBlock> {
-    let mut blocks: Vec<PackedBlock> = Vec::new();
-    for &unit in sampled {
-        let rows = records.unit_rows(unit as usize);
-        if blocks
-            .last()
-            .is_none_or(|block| block.rows.len() + rows.len() > BLOCK_ROWS)
-        {
-            blocks.push(PackedBlock {
-                rows: Vec::with_capacity(BLOCK_ROWS),
-                units: Vec::new(),
-            });
+/// Adds an independent rounded Gaussian to every coordinate; returns the seconds that it took,
+/// added up over threads.
+fn add_noise(totals: &mut [i64], noise: &RoundedGaussian, key: &SecretKey, step: u32) -> f64 {
+    let blocks = Mutex::new(totals.chunks_mut(NOISE_BLOCK).enumerate());
+    // Each block has a stream of its own, so it does not matter which thread takes it.
+    let work = || {
+        let mut watch = Stopwatch::start();
+        let mut seconds = 0.0;
+        loop {
+            // OK because nothing panics while the lock is held, so it is never poisoned.
+            let next = blocks.lock().expect("queue of blocks").next();
+            let Some((block, values)) = next else { break };
+            let mut rng = key.stream(Purpose::GradientNoise, step, block as u32);
+            noise.add_to(values, &mut rng);
         }
-        if let Some(block) = blocks.last_mut() {
-            let start = block.rows.len();
-            block.rows.extend(rows.map(|row| row as u32));
-            block.units.push(start..block.rows.len());
-        }
-    }
-    blocks
-}
-
-/// Sums the clipped contributions of the sampled units, as integers on the grid.
-fn clipped_sum<M: LayerwiseModel>(
-    records: &Records,
-    sampled: &[u32],
-    layers: &[LayerShape],
-    shape: &M::Shape,
-    weights: &[f32],
-    clip_norm: f64,
-    (key, step): (&SecretKey, u32),
-) -> Vec<i64> {
-    let blocks = pack(records, sampled);
-    let threads = thread_count().min(blocks.len()).max(1);
-    let partial_sum = &|worker: usize| {
-        let columns = records.columns();
-        let code_offsets: Vec<usize> = records
-            .domain_sizes()
-            .iter()
-            .scan(0, |end, &size| {
-                let start = *end;
-                *end += size as usize;
-                Some(start)
-            })
-            .collect();
-        let mut scratch = M::Scratch::default();
-        let mut factors = vec![LayerFactors::default(); layers.len()];
-        for (factor, layer) in factors.iter_mut().zip(layers) {
-            if let LayerInput::Dense { width } = layer.input {
-                factor.activations = vec![0.0; BLOCK_ROWS * width];
-            }
-            factor.deltas = vec![0.0; BLOCK_ROWS * layer.outputs];
-        }
-        let mut quantised = Quantised::new(layers);
-        let mut sum = ExactSum::new(layers, columns);
-        let mut codes = vec![0u16; BLOCK_ROWS * columns];
-        let normals_per_row = M::normals_per_row(shape);
-        let mut normals = vec![0f32; BLOCK_ROWS * normals_per_row];
-        for (index, block) in blocks.iter().enumerate().skip(worker).step_by(threads) {
-            codes.fill(0);
-            for (slot, &row) in block.rows.iter().enumerate() {
-                let start = row as usize * columns;
-                codes[slot * columns..(slot + 1) * columns]
-                    .copy_from_slice(&records.codes()[start..start + columns]);
-            }
-            let mut draws = key.stream(Purpose::LatentDraws, step, index as u32);
-            // Normals are drawn in pairs; row by row, so that no two units share a pair.
-            for row in normals.chunks_mut(normals_per_row.max(1)) {
-                draws.fill_normals(row);
-            }
-            let view = Block {
-                codes: &codes,
-                normals: &normals,
-            };
-            M::backward(shape, weights, &view, &mut scratch, &mut factors);
-            quantised.fill(layers, columns, &codes, &factors, &block.units, clip_norm);
-            sum.add(&quantised, &codes, &code_offsets);
-        }
-        sum.flush(&quantised, &code_offsets);
-        sum.into_totals()
+        watch.lap(&mut seconds);
+        seconds
     };
-    let mut partials = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads)
-            .map(|worker| scope.spawn(move || partial_sum(worker)))
-            .collect();
-        let mut partials = vec![partial_sum(0)];
-        for other in others {
-            // A panic of a worker is ours to pass on, not to hide in a smaller sum.
-            partials.push(
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..thread_count()).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        others
+            .into_iter()
+            .map(|other| {
                 other
                     .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            );
-        }
-        partials
-    });
-    let mut totals = partials.swap_remove(0);
-    for partial in partials {
-        for (total, value) in totals.iter_mut().zip(partial) {
-            *total = total.wrapping_add(value);
-        }
-    }
-    totals
-}
-
-/// Adds an independent rounded Gaussian to every coordinate.
-fn add_noise(totals: &mut [i64], noise: &RoundedGaussian, key: &SecretKey, step: u32) {
-    let share = totals
-        .len()
-        .div_ceil(thread_count())
-        .next_multiple_of(NOISE_BLOCK);
-    thread::scope(|scope| {
-        for (part, values) in totals.chunks_mut(share).enumerate() {
-            scope.spawn(move || {
-                for (block, values) in values.chunks_mut(NOISE_BLOCK).enumerate() {
-                    let stream = part * (share / NOISE_BLOCK) + block;
-                    let mut rng = key.stream(Purpose::GradientNoise, step, stream as u32);
-                    for value in values {
-                        *value = value.wrapping_add(noise.draw(&mut rng));
-                    }
-                }
-            });
-        }
-    });
-}
-
-fn thread_count() -> usize {
-    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .fold(own, |sum, seconds| sum + seconds)
+    })
 }
 
 #[cfg(test)]

@@ -2,166 +2,181 @@
 
 use super::model::{BLOCK_ROWS, LayerInput, LayerShape};
 use super::quantise::Quantised;
-use crate::kernel::{Destination, Operand, ProductShape, multiply_f64};
+use crate::kernel::{FACTOR_LIMIT, LeftRows, RightRows, add_product, widest};
 
-/// Blocks that are gathered before their products are formed: 1,024 rows, for the sake of the
-/// matrix product's speed, and well below the 4,096 rows up to which it is exact.
-const GROUP_BLOCKS: usize = 8;
-const GROUP_ROWS: usize = GROUP_BLOCKS * BLOCK_ROWS;
+/// Blocks that are gathered before their products are formed.
+const GROUP_BLOCKS: usize = 4;
+
+/// Blocks whose output gradients add up in 32 bits: 2^19 rows of factors below 2^12.
+const SCATTER_BLOCKS: usize = (1 << 19) / BLOCK_ROWS;
+const _: () = assert!((SCATTER_BLOCKS * BLOCK_ROWS) as i64 * (FACTOR_LIMIT as i64) < 1 << 31);
 
 /// A sum of integer contributions, laid out as the weights are.
 ///
 /// # Guarantee
-/// The sum is exact modulo 2^64, whatever the order of the blocks: products of 20-bit factors add
-/// up below 2^53 within a group, and groups are added in wrapping 64-bit arithmetic. Reducing
+/// The sum is exact modulo 2^64, whatever the order of the blocks, because it is formed in
+/// integers that cannot overflow before they are added in wrapping 64-bit arithmetic. Reducing
 /// modulo 2^64 before or after the noise is the same, so it is post-processing.
 pub(crate) struct ExactSum {
-    shapes: Vec<LayerShape>,
-    columns: usize,
-    offsets: Vec<usize>,
-    totals: Vec<i64>,
+    layers: Vec<LayerSum>,
+    code_offsets: Vec<usize>,
+    code_activation: i64,
+    /// Blocks since the last products.
     gathered: usize,
-    /// Factors of the gathered blocks, per layer: activations and output gradients.
-    groups: Vec<(Vec<f64>, Vec<f64>)>,
-    codes: Vec<u16>,
-    product: Vec<f64>,
+    /// Blocks since the last time that the sums of code layers were added to the totals.
+    scattered: usize,
+    totals: Vec<i64>,
+}
+
+struct LayerSum {
+    shape: LayerShape,
+    /// Where the layer's totals start.
+    offset: usize,
+    gathered: Gathered,
+}
+
+enum Gathered {
+    Dense(LeftRows, RightRows),
+    /// Sums of output gradients for each code, and for the bias.
+    Codes(Vec<i32>),
 }
 
 impl ExactSum {
-    pub(crate) fn new(shapes: &[LayerShape], columns: usize) -> Self {
-        let groups = shapes
+    /// Starts at zero; `code_offsets` are the first inputs of the columns.
+    pub(crate) fn new(
+        shapes: &[LayerShape],
+        code_offsets: Vec<usize>,
+        code_activation: i64,
+    ) -> Self {
+        let mut offset = 0;
+        let layers = shapes
             .iter()
-            .map(|shape| {
-                let activations = match shape.input {
-                    LayerInput::Codes { .. } => 0,
-                    LayerInput::Dense { width } => GROUP_ROWS * (width + 1),
+            .map(|&shape| {
+                let rows = GROUP_BLOCKS * BLOCK_ROWS;
+                let gathered = match shape.input {
+                    LayerInput::Codes { .. } => Gathered::Codes(vec![0; shape.parameters()]),
+                    LayerInput::Dense { width } => Gathered::Dense(
+                        LeftRows::new(rows, width + 1),
+                        RightRows::new(rows, shape.outputs),
+                    ),
                 };
-                (
-                    vec![0.0; activations],
-                    vec![0.0; GROUP_ROWS * shape.outputs],
-                )
+                let start = offset;
+                offset += shape.parameters();
+                LayerSum {
+                    shape,
+                    offset: start,
+                    gathered,
+                }
             })
             .collect();
-        let largest = shapes.iter().map(LayerShape::parameters).max().unwrap_or(0);
         Self {
-            shapes: shapes.to_vec(),
-            columns,
-            offsets: shapes
-                .iter()
-                .scan(0, |end, shape| {
-                    let start = *end;
-                    *end += shape.parameters();
-                    Some(start)
-                })
-                .collect(),
-            totals: vec![0; shapes.iter().map(LayerShape::parameters).sum()],
+            layers,
+            code_offsets,
+            code_activation,
             gathered: 0,
-            groups,
-            codes: vec![0; GROUP_ROWS * columns],
-            product: vec![0.0; largest],
+            scattered: 0,
+            totals: vec![0; offset],
         }
     }
 
-    /// Adds the contributions of one block; `code_offsets` are the first inputs of the columns.
-    pub(crate) fn add(&mut self, quantised: &Quantised, codes: &[u16], code_offsets: &[usize]) {
-        let slot = self.gathered;
-        for (((activations, deltas), layer), shape) in self
-            .groups
-            .iter_mut()
-            .zip(&quantised.layers)
-            .zip(&self.shapes)
-        {
-            if let LayerInput::Dense { width } = shape.input {
-                let size = BLOCK_ROWS * (width + 1);
-                activations[slot * size..(slot + 1) * size].copy_from_slice(&layer.activations);
+    /// Adds the contributions of one block.
+    pub(crate) fn add(&mut self, quantised: &Quantised, codes: &[u16]) {
+        let first_row = self.gathered * BLOCK_ROWS;
+        let (rows, offsets) = (quantised.rows, &self.code_offsets);
+        for (layer, factors) in self.layers.iter_mut().zip(&quantised.layers) {
+            let outputs = layer.shape.outputs;
+            match &mut layer.gathered {
+                Gathered::Dense(left, right) => widest(
+                    #[inline(always)]
+                    || {
+                        left.write(first_row, &factors.activations);
+                        right.write(first_row, &factors.deltas);
+                    },
+                ),
+                Gathered::Codes(sums) => {
+                    let codes = &codes[..rows * offsets.len()];
+                    let deltas = &factors.deltas[..rows * outputs];
+                    widest(
+                        #[inline(always)]
+                        || scatter(codes, offsets, deltas, outputs, sums),
+                    );
+                }
             }
-            let size = BLOCK_ROWS * shape.outputs;
-            deltas[slot * size..(slot + 1) * size].copy_from_slice(&layer.deltas);
         }
-        let size = BLOCK_ROWS * self.columns;
-        self.codes[slot * size..(slot + 1) * size].copy_from_slice(codes);
         self.gathered += 1;
+        self.scattered += 1;
         if self.gathered == GROUP_BLOCKS {
-            self.flush(quantised, code_offsets);
+            self.multiply();
+        }
+        if self.scattered == SCATTER_BLOCKS {
+            self.collect();
         }
     }
 
-    /// Forms the products of the gathered blocks.
-    pub(crate) fn flush(&mut self, quantised: &Quantised, code_offsets: &[usize]) {
+    /// Adds the products of the gathered blocks to the totals.
+    fn multiply(&mut self) {
         let rows = self.gathered * BLOCK_ROWS;
         self.gathered = 0;
-        if rows == 0 {
-            return;
-        }
-        for (index, shape) in self.shapes.iter().enumerate() {
-            let size = shape.parameters();
-            let product = &mut self.product[..size];
-            let (activations, deltas) = &self.groups[index];
-            let scale = match shape.input {
-                LayerInput::Dense { width } => {
-                    multiply_f64(
-                        ProductShape {
-                            rows: width + 1,
-                            inner: rows,
-                            columns: shape.outputs,
-                        },
-                        (activations, Operand::Transposed),
-                        (deltas, Operand::Plain),
-                        product,
-                        Destination::Overwrite,
-                    );
-                    1
-                }
-                LayerInput::Codes { .. } => {
-                    product.fill(0.0);
-                    scatter(
-                        &self.codes[..rows * self.columns],
-                        code_offsets,
-                        deltas,
-                        shape,
-                        product,
-                    );
-                    // OK because an activation is an integer of at most 20 bits.
-                    quantised.layers[index].activations[0] as i64
-                }
-            };
-            let totals = &mut self.totals[self.offsets[index]..self.offsets[index] + size];
-            for (total, &value) in totals.iter_mut().zip(product.iter()) {
-                *total = total.wrapping_add((value as i64).wrapping_mul(scale));
+        for layer in &self.layers {
+            if let Gathered::Dense(left, right) = &layer.gathered {
+                let totals = &mut self.totals[layer.offset..][..layer.shape.parameters()];
+                add_product(left, right, rows, totals);
             }
         }
     }
 
-    pub(crate) fn into_totals(self) -> Vec<i64> {
-        self.totals
+    /// Adds the sums of code layers to the totals, and starts them anew.
+    fn collect(&mut self) {
+        self.scattered = 0;
+        for layer in &mut self.layers {
+            if let Gathered::Codes(sums) = &mut layer.gathered {
+                let totals = &mut self.totals[layer.offset..];
+                for (total, sum) in totals.iter_mut().zip(sums) {
+                    *total = total.wrapping_add(i64::from(*sum) * self.code_activation);
+                    *sum = 0;
+                }
+            }
+        }
+    }
+
+    /// Starts at zero again.
+    pub(crate) fn restart(&mut self) {
+        self.finish();
+        self.totals.fill(0);
+    }
+
+    /// Adds what was gathered to the totals.
+    pub(crate) fn finish(&mut self) {
+        self.multiply();
+        self.collect();
+    }
+
+    /// The sum of what was added before the last [`finish`](Self::finish).
+    pub(crate) fn totals(&self) -> &[i64] {
+        &self.totals
     }
 }
 
 /// Adds each row's output gradients to the rows of the inputs that its codes select, and to the
 /// bias.
-fn scatter(
-    codes: &[u16],
-    code_offsets: &[usize],
-    deltas: &[f64],
-    shape: &LayerShape,
-    product: &mut [f64],
-) {
-    let outputs = shape.outputs;
-    let bias = shape.inputs() * outputs;
+#[inline(always)]
+fn scatter(codes: &[u16], offsets: &[usize], deltas: &[i16], outputs: usize, sums: &mut [i32]) {
+    let bias = sums.len() - outputs;
     for (row, delta) in codes
-        .chunks_exact(code_offsets.len())
+        .chunks_exact(offsets.len())
         .zip(deltas.chunks_exact(outputs))
     {
-        for (&code, &offset) in row.iter().zip(code_offsets) {
+        for (&code, &offset) in row.iter().zip(offsets) {
             let start = (offset + usize::from(code)) * outputs;
-            add(&mut product[start..start + outputs], delta);
+            add(&mut sums[start..start + outputs], delta);
         }
-        add(&mut product[bias..bias + outputs], delta);
+        add(&mut sums[bias..], delta);
     }
 }
 
-fn add(into: &mut [f64], values: &[f64]) {
-    for (sum, value) in into.iter_mut().zip(values) {
-        *sum += value;
+#[inline(always)]
+fn add(into: &mut [i32], values: &[i16]) {
+    for (sum, &value) in into.iter_mut().zip(values) {
+        *sum += i32::from(value);
     }
 }

@@ -17,6 +17,7 @@ impl LayerwiseModel for Keeper {
     fn backward(&self, _: &[f32], block: &Block<'_>, _: &mut (), _: &mut [LayerFactors]) {
         self.0.borrow_mut().extend(block.codes);
     }
+    fn forward(_: &(), _: &[f32], _: &Block<'_>, _: &mut (), _: &mut [LayerFactors]) {}
 }
 
 fn main() {}

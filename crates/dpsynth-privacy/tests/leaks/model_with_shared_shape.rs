@@ -15,6 +15,7 @@ impl LayerwiseModel for Keeper {
         0
     }
     fn backward(_: &Self::Shape, _: &[f32], _: &Block<'_>, _: &mut (), _: &mut [LayerFactors]) {}
+    fn forward(_: &Self::Shape, _: &[f32], _: &Block<'_>, _: &mut (), _: &mut [LayerFactors]) {}
 }
 
 fn main() {}

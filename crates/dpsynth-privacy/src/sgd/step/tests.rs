@@ -5,6 +5,8 @@ use crate::insecure;
 use crate::mechanism::Mechanism;
 use crate::numbers::{ClipNorm, NoiseMultiplier, SamplingRate, StepCount};
 use crate::random::PublicRng;
+use crate::records::Records;
+use crate::sgd::model::{BLOCK_ROWS, Block, LayerFactors};
 use crate::unit::PrivacyUnit;
 
 /// A model whose factors are arbitrary: a function of each row's codes, its draws and the shape's
@@ -44,6 +46,8 @@ impl LayerwiseModel for Hostile {
     fn normals_per_row(_: &HostileShape) -> usize {
         2
     }
+
+    fn forward(_: &HostileShape, _: &[f32], _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
 
     fn backward(
         shape: &HostileShape,
@@ -107,17 +111,27 @@ fn records(shape: &HostileShape, units: usize, max_rows: u32, seed: u64) -> Reco
 }
 
 fn sum(records: &Records, sampled: &[u32], shape: &HostileShape, clip_norm: f64) -> Vec<i64> {
-    let key = SecretKey::fixed(1);
-    let layers = Hostile::layers(shape);
-    clipped_sum::<Hostile>(
+    sum_with(records, sampled, shape, clip_norm, &Workers::default())
+}
+
+fn sum_with(
+    records: &Records,
+    sampled: &[u32],
+    shape: &HostileShape,
+    clip_norm: f64,
+    workers: &Workers,
+) -> Vec<i64> {
+    SumTask::<Hostile> {
         records,
-        sampled,
-        &layers,
+        layers: &Hostile::layers(shape),
         shape,
-        &weights(shape),
+        weights: &weights(shape),
         clip_norm,
-        (&key, 0),
-    )
+        key: &SecretKey::fixed(1),
+        step: 0,
+    }
+    .sum(sampled, workers)
+    .0
 }
 
 fn squared_distance(first: &[i64], second: &[i64]) -> i128 {
@@ -149,7 +163,7 @@ proptest! {
         let left_out = (seed % units as u64) as u32;
         let without: Vec<u32> = all.iter().copied().filter(|&unit| unit != left_out).collect();
         let distance = squared_distance(&full, &sum(&records, &without, &shape, clip_norm));
-        prop_assert!(distance <= 1i128 << 80, "squared distance {distance} above 2^80");
+        prop_assert!(distance <= 1i128 << 48, "squared distance {distance} above 2^48");
     }
 }
 
@@ -168,7 +182,8 @@ fn the_sensitivity_bound_is_reached() {
         &vec![0; weights(&shape).len()],
     );
     let norm = (squared as f64).sqrt() / CLIP_NORM_ON_GRID;
-    assert!(norm > 0.9999 && norm <= 1.0, "{norm}");
+    // The margin for random rounding is a thousandth.
+    assert!(norm > 0.998 && norm <= 1.0, "{norm}");
 }
 
 #[test]
@@ -187,6 +202,7 @@ fn rows_that_cancel_cannot_escape_the_bound() {
         fn normals_per_row((): &()) -> usize {
             0
         }
+        fn forward((): &(), _: &[f32], _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
         fn backward(
             (): &(),
             _: &[f32],
@@ -202,10 +218,17 @@ fn rows_that_cancel_cannot_escape_the_bound() {
         }
     }
     let records = Records::grouped(vec![2], vec![0, 1], vec![0, 2], 2).unwrap();
-    let key = SecretKey::fixed(1);
-    let layers = Cancelling::layers(&());
-    let total = clipped_sum::<Cancelling>(&records, &[0], &layers, &(), &[0.0; 6], 1.0, (&key, 0));
-    assert!(squared_distance(&total, &[0; 6]) <= 1i128 << 80);
+    let task = SumTask::<Cancelling> {
+        records: &records,
+        layers: &Cancelling::layers(&()),
+        shape: &(),
+        weights: &[0.0; 6],
+        clip_norm: 1.0,
+        key: &SecretKey::fixed(1),
+        step: 0,
+    };
+    let (total, _) = task.sum(&[0], &Workers::default());
+    assert!(squared_distance(&total, &[0; 6]) <= 1i128 << 48);
 }
 
 #[test]
@@ -222,6 +245,35 @@ fn the_sum_is_the_same_in_any_order() {
     assert_eq!(
         sum(&records, &all, &shape, 1.0),
         sum(&records, &reversed, &shape, 1.0)
+    );
+}
+
+#[test]
+fn what_an_earlier_step_left_in_memory_changes_nothing() {
+    let shape = HostileShape {
+        seed: 4,
+        domain_sizes: vec![4, 5],
+        magnitude: 1.0,
+        poison: 0,
+    };
+    let records = records(&shape, 2000, 3, 9);
+    let wider = HostileShape {
+        domain_sizes: vec![4, 6],
+        ..shape.clone()
+    };
+    let workers = Workers::default();
+    let all: Vec<u32> = (0..2000).collect();
+    for sampled in [&all[..], &all[..5], &all[..700], &[]] {
+        assert_eq!(
+            sum_with(&records, sampled, &shape, 1.0, &workers),
+            sum(&records, sampled, &shape, 1.0)
+        );
+    }
+    // Memory of another shape is not used.
+    let others = self::records(&wider, 300, 3, 9);
+    assert_eq!(
+        sum_with(&others, &all[..300], &wider, 1.0, &workers),
+        sum(&others, &all[..300], &wider, 1.0)
     );
 }
 

@@ -1,4 +1,5 @@
-//! Safe dense products over `gemm`. This is the only module of the workspace with unsafe code.
+//! Dense products, over `gemm` and over integers, and vector instructions. This is the only
+//! module of the workspace with unsafe code.
 //!
 //! Every matrix is a packed row-major slice. The functions check lengths before they hand
 //! pointers on, and run on the calling thread only, so that a product's bits depend on its
@@ -6,10 +7,18 @@
 
 #![expect(
     unsafe_code,
-    reason = "gemm takes raw pointers; every length is checked here first"
+    reason = "gemm and vector loads take raw pointers, and instructions must exist; each is checked here first"
 )]
 
+mod integer;
+mod normals;
+mod widest;
+
 use gemm::Parallelism;
+
+pub(crate) use integer::{FACTOR_LIMIT, LeftRows, RightRows, add_product};
+pub use normals::{standard_normals, words_per_row};
+pub use widest::widest;
 
 /// What happens to the values already in the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
