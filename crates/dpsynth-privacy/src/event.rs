@@ -19,12 +19,52 @@ pub enum DpEvent {
         events: Vec<DpEvent>,
     },
 
+    /// Discrete Gaussian noise added to an integer of sensitivity 1.
+    #[serde(rename = "DiscreteGaussianDpEvent")]
+    DiscreteGaussian {
+        /// The parameter σ of the noise, from 2^-10 to 2^18.
+        #[serde(deserialize_with = "noise_multiplier")]
+        noise_multiplier: f64,
+    },
+
+    /// Anything that is (ε, δ)-differentially private under adding or removing one unit.
+    ///
+    /// Google's accountants have no event of this name; they know it as the distribution made
+    /// from privacy parameters.
+    #[serde(rename = "EpsilonDeltaDpEvent")]
+    EpsilonDelta {
+        /// ε, above 0 and at most 1000.
+        epsilon: f64,
+        /// δ, at least 0 and below 1.
+        delta: f64,
+    },
+
     /// Gaussian noise added to a vector of L2 sensitivity 1.
     #[serde(rename = "GaussianDpEvent")]
     Gaussian {
-        /// The noise's standard deviation, from 2^-10 to 2^20.
+        /// The noise's standard deviation, from 2^-10 to 2^18.
         #[serde(deserialize_with = "noise_multiplier")]
         noise_multiplier: f64,
+    },
+
+    /// Laplace noise added to a number of sensitivity 1.
+    #[serde(rename = "LaplaceDpEvent")]
+    Laplace {
+        /// The noise's scale, from 2^-10 to 2^18.
+        #[serde(deserialize_with = "noise_multiplier")]
+        noise_multiplier: f64,
+    },
+
+    /// Gaussian noise added to a number whose sensitivity is drawn for each unit.
+    #[serde(rename = "MixtureOfGaussiansDpEvent")]
+    MixtureOfGaussians {
+        /// The noise's standard deviation, from 2^-10 to 2^18.
+        #[serde(deserialize_with = "noise_multiplier")]
+        standard_deviation: f64,
+        /// The sensitivities, none negative.
+        sensitivities: Vec<f64>,
+        /// The chance of each sensitivity; together 1.
+        sampling_probs: Vec<f64>,
     },
 
     /// Something that no accountant can bound. It has no finite price.
@@ -57,7 +97,11 @@ impl DpEvent {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Composed { .. } => "ComposedDpEvent",
+            Self::DiscreteGaussian { .. } => "DiscreteGaussianDpEvent",
+            Self::EpsilonDelta { .. } => "EpsilonDeltaDpEvent",
             Self::Gaussian { .. } => "GaussianDpEvent",
+            Self::Laplace { .. } => "LaplaceDpEvent",
+            Self::MixtureOfGaussians { .. } => "MixtureOfGaussiansDpEvent",
             Self::NonPrivate => "NonPrivateDpEvent",
             Self::PoissonSampled { .. } => "PoissonSampledDpEvent",
             Self::SelfComposed { .. } => "SelfComposedDpEvent",
@@ -146,7 +190,8 @@ mod tests {
             r#"{"type":"PoissonSampledDpEvent","sampling_probability":1.5,"event":{"type":"GaussianDpEvent","noise_multiplier":1}}"#,
             r#"{"type":"SelfComposedDpEvent","event":{"type":"GaussianDpEvent","noise_multiplier":1},"count":0}"#,
             r#"{"type":"SelfComposedDpEvent","event":{"type":"GaussianDpEvent","noise_multiplier":0},"count":1}"#,
-            r#"{"type":"LaplaceDpEvent","noise_multiplier":1.0}"#,
+            r#"{"type":"LaplaceDpEvent","noise_multiplier":0.0}"#,
+            r#"{"type":"DiscreteLaplaceDpEvent","noise_multiplier":1.0}"#,
         ] {
             assert!(
                 serde_json::from_str::<DpEvent>(refused).is_err(),
