@@ -1,0 +1,685 @@
+//! Losses on a grid: distributions that are provably worse, and provably better, than a pair.
+//!
+//! A pair (P, Q) is as private as its curve h(α) = ∫ (dP - α·dQ)_+ says, α ≥ 0, and composing
+//! keeps the order of curves: if W ≥ h everywhere, then every composition with W in the place of
+//! the pair is at most as private. A set of atoms on the grid of losses l_i = l_0 + i·h has a
+//! curve that is piecewise linear with its corners at α_i = exp(l_i).
+//!
+//! - *Above*: the chords of h between the α_i. Each bit of mass in a bin goes to the bin's two
+//!   ends such that the masses of P and of Q are both kept: Doroshenko, Ghazi, Kamath, Kumar &
+//!   Manurangsi (2022), arXiv 2207.04380, "connect the dots".
+//! - *Below*: the same chords lowered at each α_i by c_i. A convex curve whose slope changes by
+//!   Q_i over a bin of width Δ_i lies at most Q_i·Δ_i/4 below its chord, so it suffices that c_i
+//!   is at least that of both neighbouring bins. Both curves differ from h in second order of
+//!   the step. `docs/accounting.md` has the proof.
+
+use super::likelihood::Likelihood;
+use super::pair::{Atom, Pair};
+use super::{Bound, Direction};
+
+/// A pair's losses in bins, the mass of each bin split between its two ends.
+pub(super) struct Bins {
+    /// The loss at the left end of the first bin.
+    origin: f64,
+    /// The width of a bin.
+    step: f64,
+    /// What goes to the left end of each bin: mass of P where that end's loss is at least 0,
+    /// mass of Q otherwise. The larger of the two never underflows first.
+    down: Vec<f64>,
+    /// What goes to the right end, *in the masses of the left end*: times exp(loss of the left
+    /// end) it is mass of P, times exp(-step) less.
+    up: Vec<f64>,
+    /// Outputs of one loss each, where they are too few to be a density.
+    atoms: Vec<Atom>,
+    /// The bins up to this one together have about the loss at its left end.
+    lump: Option<usize>,
+    /// Bounds on the masses of P and Q beyond the first bin and the last.
+    beyond_left: f64,
+    beyond_right: f64,
+    only_above: f64,
+    only_below: f64,
+    /// Bounds the relative error of every mass.
+    mass_error: f64,
+    /// Bounds the error of the loss that an end of a bin stands for.
+    loss_error: f64,
+}
+
+/// From where on bins may be wider, because hardly anything lies there.
+#[derive(Clone, Copy)]
+pub(super) struct Resolution {
+    pub(super) coarse_from: f64,
+    /// How many bins are taken as one, at least 1.
+    pub(super) ratio: usize,
+}
+
+impl Resolution {
+    pub(super) const EVEN: Self = Self {
+        coarse_from: f64::INFINITY,
+        ratio: 1,
+    };
+}
+
+/// The masses of P that the bins give to their ends, in one of the two directions.
+struct Ends {
+    origin: f64,
+    /// What each bin gives to its left end.
+    low: Vec<f64>,
+    /// What each bin gives to its right end.
+    high: Vec<f64>,
+    /// The end that the bins left of it, or right of it, and the one with it, fall on together.
+    lump: Option<Lump>,
+}
+
+#[derive(Clone, Copy)]
+enum Lump {
+    First(usize),
+    Last(usize),
+}
+
+/// Masses of P on a grid of losses.
+pub(super) struct Losses {
+    /// The loss of the first mass.
+    pub(super) origin: f64,
+    /// The mass at each loss.
+    pub(super) masses: Vec<f64>,
+    /// The mass at an infinite loss.
+    pub(super) infinite: f64,
+    /// How far the losses may be off.
+    pub(super) loss_error: f64,
+    /// The error of masses that come out of a transform.
+    pub(super) transformed: Option<Transformed>,
+}
+
+/// What is known of masses that were composed before.
+#[derive(Clone, Copy)]
+pub(super) struct Transformed {
+    /// ln Σ mass·exp(tilt·loss) of the masses as they came out.
+    pub(super) log_moment: f64,
+    /// Bounds the share of the moment that wrapped around.
+    pub(super) wrapped: f64,
+    /// Bounds the Euclidean norm of the errors of mass·exp(tilt·loss) relative to the moment.
+    pub(super) error: f64,
+    /// The number of masses and the step of the grid that they came out on.
+    pub(super) size: usize,
+    pub(super) step: f64,
+}
+
+impl Bins {
+    /// Cuts the losses of `pair` into bins of width `step`, or returns nothing where they would
+    /// be more than [`MOST_BINS`].
+    ///
+    /// Tails of less than `tail` are bounded as a whole. `resolution` says where wider bins do.
+    pub(super) fn new(pair: &Pair, step: f64, tail: f64, resolution: Resolution) -> Option<Self> {
+        let range = Range::new(pair, tail);
+        let count = ((range.highest - range.lowest) / step).ceil().max(1.0);
+        // Written so that a count that is not a number is refused.
+        let fits = count <= MOST_BINS;
+        if !fits {
+            return None;
+        }
+        let lump = pair
+            .density
+            .as_ref()
+            .and_then(|density| Self::lump(density, &range, step));
+        // The bins below the lump hold nothing but what falls on it.
+        let below = lump.map_or(0.0, |loss| ((loss - range.lowest) / step).max(0.0).ceil());
+        let origin = lump.map_or(range.lowest, |loss| loss - below * step);
+        // Two bins more, so that the highest loss lies inside however the division rounded.
+        let count = count as usize + 2;
+        let highest = range.lowest.abs().max(range.highest.abs());
+        let dense = pair.atoms.len() > DENSE * count;
+        let mut bins = Self {
+            origin,
+            step,
+            down: vec![0.0; count],
+            up: vec![0.0; count],
+            atoms: if dense {
+                Vec::new()
+            } else {
+                pair.atoms.clone()
+            },
+            lump: lump.map(|_| below as usize),
+            beyond_left: range.beyond_left,
+            beyond_right: range.beyond_right,
+            only_above: pair.only_above,
+            only_below: pair.only_below,
+            mass_error: MASS_ERROR * (1.0 + highest / 64.0),
+            loss_error: LOSS_ERROR * (1.0 + highest),
+        };
+        if let Some(density) = &pair.density {
+            bins.add_density(density, &range, resolution.coarse_from, resolution.ratio);
+        }
+        if dense {
+            for atom in &pair.atoms {
+                let (index, low, high) = bins.split(atom);
+                bins.down[index] += low;
+                bins.up[index] += high;
+            }
+        }
+        Some(bins)
+    }
+
+    /// Returns the loss of all outputs together that are less than a step above it, where there
+    /// are outputs of hardly any loss but the lowest.
+    ///
+    /// Such outputs crowd within less than a step, where a density cannot be told from a single
+    /// output; taken together they are one.
+    fn lump(density: &Likelihood, range: &Range, step: f64) -> Option<f64> {
+        density.masses_below(0.0)?;
+        let together = |t: f64| {
+            density
+                .masses_below(t)
+                .map_or(f64::NAN, |(above, below)| (above / below).ln())
+        };
+        let (mut low, mut high) = (range.left, range.right);
+        for _ in 0..64 {
+            let middle = low + (high - low) / 2.0;
+            if density.loss(middle) - together(middle) < step {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        let loss = together(low);
+        (loss >= range.lowest && loss < range.highest).then_some(loss)
+    }
+
+    fn loss(&self, index: usize) -> f64 {
+        self.origin + index as f64 * self.step
+    }
+
+    /// Adds a density, in bins that are `1 << coarsen` times as wide from the loss `coarse_from` on.
+    fn add_density(&mut self, density: &Likelihood, range: &Range, coarse_from: f64, ratio: usize) {
+        let count = self.down.len();
+        let first_coarse = (((coarse_from - self.origin) / self.step).max(0.0).ceil() as usize)
+            .next_multiple_of(ratio);
+        let (fine, coarse) = (self.step.exp_m1(), (ratio as f64 * self.step).exp_m1());
+        let (mut index, mut from) = (0, density.edge(self.origin));
+        while index < count && from < range.right {
+            let (wide, width) = if index >= first_coarse {
+                (ratio, coarse)
+            } else {
+                (1, fine)
+            };
+            let next = index + wide;
+            let to = density.edge(self.loss(next));
+            let (down, up) = self.share(density, range, index, (from, to), width);
+            self.down[index] += down;
+            if wide == 1 {
+                self.up[index] += up;
+            } else {
+                // The right end of a wide bin is the right end of its last narrow one, whose
+                // masses count in the likelihood ratio at its own left end.
+                let last = (next - 1).min(count - 1);
+                self.up[last] += up * self.from_scale(index, last);
+            }
+            (index, from) = (next, to);
+        }
+    }
+
+    /// Returns the factor between masses as the bins `from` and `to` count them.
+    fn from_scale(&self, from: usize, to: usize) -> f64 {
+        // At losses of at least 0 masses are those of P at the left end, which for the same mass
+        // of Q is larger by the ratio of the two likelihood ratios.
+        let (left, right) = (self.loss(from).max(0.0), self.loss(to).max(0.0));
+        (right - left).exp()
+    }
+
+    /// Returns what the bin from `edges.0` to `edges.1` gives to its left and to its right end.
+    fn share(
+        &self,
+        density: &Likelihood,
+        range: &Range,
+        index: usize,
+        edges: (f64, f64),
+        width: f64,
+    ) -> (f64, f64) {
+        let (from, to) = edges;
+        let right = to.min(range.right);
+        let above = self.loss(index) >= 0.0;
+        // How far the lowest ratio is above the bin's left end.
+        let floor = if from == f64::NEG_INFINITY {
+            (range.lowest - self.loss(index)).exp_m1()
+        } else {
+            0.0
+        };
+        let rises = density.rises(from);
+        let (mut down, mut up) = (0.0, 0.0);
+        let mut start = from.max(range.left);
+        while start < right {
+            let largest = start.abs().max((start + 1.0).min(right).abs());
+            let half = density.panel(largest);
+            let last = start + 2.0 * half >= right || start + 2.0 * half <= start;
+            let half = if last { (right - start) / 2.0 } else { half };
+            // On a sixteenth of the width three points are as good as five.
+            let rule: &[(f64, f64)] = if 16.0 * half <= density.panel(largest) {
+                &GAUSS_LEGENDRE_3
+            } else {
+                &GAUSS_LEGENDRE_5
+            };
+            for (node, weight) in rule {
+                let t = start + half * (1.0 + node);
+                let rise = (floor + (1.0 + floor) * rises.to(t)).min(width);
+                // The mass of Q times the likelihood ratio at the left end.
+                let mass = weight
+                    * half
+                    * if above {
+                        density.above_density(t) / (1.0 + rise)
+                    } else {
+                        density.below_density(t)
+                    };
+                up += mass * rise;
+                down += mass * density_fall(density, t, to, rise, width);
+            }
+            start = if last { right } else { start + 2.0 * half };
+        }
+        (down / width, up / width)
+    }
+
+    /// Returns the bin of an atom and what it gives to the bin's ends, as [`Self::down`] and
+    /// [`Self::up`] count it.
+    fn split(&self, atom: &Atom) -> (usize, f64, f64) {
+        let last = self.down.len() - 1;
+        let index = (((atom.loss - self.origin) / self.step).floor().max(0.0) as usize).min(last);
+        let left = self.loss(index);
+        let width = self.step.exp_m1();
+        let rise = (atom.loss - left).exp_m1().clamp(0.0, width);
+        let mass = if left >= 0.0 {
+            atom.above / (1.0 + rise)
+        } else {
+            atom.below
+        };
+        (index, mass * (width - rise) / width, mass * rise / width)
+    }
+
+    /// Returns the factors from a bin's stored masses to masses of P and of Q at its left end.
+    fn factors(&self, index: usize) -> (f64, f64) {
+        let loss = self.loss(index);
+        if loss >= 0.0 {
+            (1.0, (-loss).exp())
+        } else {
+            (loss.exp(), 1.0)
+        }
+    }
+
+    fn ends(&self, direction: Direction) -> Ends {
+        let (count, growth) = (self.down.len(), self.step.exp());
+        let (mut low, mut high) = (vec![0.0; count], vec![0.0; count]);
+        for index in 0..count {
+            let (above, below) = self.factors(index);
+            let (down, up) = (self.down[index], self.up[index]);
+            match direction {
+                Direction::Removal => {
+                    low[index] = down * above;
+                    high[index] = up * above * growth;
+                }
+                Direction::Addition => {
+                    low[count - 1 - index] = up * below;
+                    high[count - 1 - index] = down * below;
+                }
+            }
+        }
+        match direction {
+            Direction::Removal => Ends {
+                origin: self.origin,
+                low,
+                high,
+                lump: self.lump.map(Lump::First),
+            },
+            Direction::Addition => {
+                let lump = self.lump.map(|index| Lump::Last(count - index));
+                Ends {
+                    origin: -self.loss(count),
+                    low,
+                    high,
+                    lump,
+                }
+            }
+        }
+    }
+
+    /// Returns losses that are at least as bad.
+    pub(super) fn worse(&self, direction: Direction) -> Losses {
+        let Ends {
+            origin, low, high, ..
+        } = self.ends(direction);
+        let count = low.len();
+        let mut masses = vec![0.0; count + 1];
+        for index in 0..count {
+            masses[index] += low[index];
+            masses[index + 1] += high[index];
+        }
+        for atom in &self.atoms {
+            let (index, down, up) = self.split(atom);
+            let (above, below) = self.factors(index);
+            match direction {
+                Direction::Removal => {
+                    masses[index] += down * above;
+                    masses[index + 1] += up * above * self.step.exp();
+                }
+                Direction::Addition => {
+                    masses[count - index] += down * below;
+                    masses[count - 1 - index] += up * below;
+                }
+            }
+        }
+        // Up: what lies beyond the grid on the harmless side counts as having no loss, or the
+        // least that there is, and never weighs under a tilt.
+        let (harmless, harmful, only) = match direction {
+            Direction::Removal => (self.beyond_left, self.beyond_right, self.only_above),
+            Direction::Addition => (self.beyond_right, self.beyond_left, self.only_below),
+        };
+        let none = ((-origin / self.step).ceil().max(0.0) as usize).min(count);
+        masses[none] += harmless;
+        let up = 1.0 + self.mass_error;
+        masses.iter_mut().for_each(|mass| *mass *= up);
+        let infinite = (harmful + only) * up;
+        Losses {
+            origin,
+            masses,
+            infinite,
+            loss_error: self.loss_error,
+            transformed: None,
+        }
+    }
+
+    /// Returns losses that are at most as bad.
+    ///
+    /// What lies beyond the grid is left out, which can only lower a curve.
+    pub(super) fn better(&self, direction: Direction) -> Losses {
+        let ends = self.ends(direction);
+        let (origin, count) = (ends.origin, ends.low.len());
+        let mut masses = lowered(ends, self.step, self.mass_error);
+        let down = 1.0 - self.mass_error;
+        for atom in &self.atoms {
+            // Down: an atom keeps its mass of P and loses up to a step.
+            let (loss, mass) = match direction {
+                Direction::Removal => (atom.loss, atom.above),
+                Direction::Addition => (-atom.loss, atom.below),
+            };
+            let places = (loss - origin) / self.step;
+            // An atom on a corner is on the corner, however the division rounded.
+            let near = places.round();
+            let index = if (places - near).abs() <= ON_CORNER {
+                near
+            } else {
+                places.floor()
+            };
+            if index >= 0.0 {
+                masses[(index as usize).min(count)] += mass * down;
+            }
+        }
+        let only = match direction {
+            Direction::Removal => self.only_above,
+            Direction::Addition => self.only_below,
+        };
+        let loss_error = self.loss_error + ON_CORNER * self.step;
+        Losses {
+            origin,
+            masses,
+            infinite: only * down,
+            loss_error,
+            transformed: None,
+        }
+    }
+}
+
+/// Lowers the chords of bins below the curve, and returns the masses of P at its corners.
+fn lowered(ends: Ends, step: f64, mass_error: f64) -> Vec<f64> {
+    let Ends {
+        mut low,
+        mut high,
+        lump,
+        ..
+    } = ends;
+    let (count, growth) = (low.len(), step.exp());
+    let lump = lump.and_then(|lump| fall_together(lump, step, &mut low, &mut high));
+    // In units of a quarter of a bin's width: how far the curve can lie below its chord, where
+    // the tangents at both ends of the bin meet.
+    let mut drops = vec![0.0; count + 1];
+    for (index, (low, high)) in low.iter().zip(&high).enumerate() {
+        let high = high / growth;
+        let sum = low + high;
+        let below = if sum > 0.0 {
+            4.0 * low * (high / sum)
+        } else {
+            0.0
+        };
+        for end in &mut drops[index..=index + 1] {
+            *end = below.max(*end);
+        }
+    }
+    // A drop that ends abruptly bends the curve by more mass than there is to take away.
+    for index in 1..=count {
+        drops[index] = drops[index].max(SPREAD * drops[index - 1]);
+    }
+    for index in (0..count).rev() {
+        drops[index] = drops[index].max(SPREAD * drops[index + 1]);
+    }
+    // The drops are 0 at a lump, which has mass enough for the corner there, and beyond it.
+    let (mut rest, mut slack, mut first) = (count, 0.0, 0);
+    match &lump {
+        Some((Lump::Last(index), _)) => rest = *index,
+        other => {
+            if let Some((Lump::First(index), _)) = other {
+                first = index + 1;
+            }
+            // The last bins go to their left ends as they are. That alone lowers the curve
+            // left of them by `slack`, and pays for the corner where the drops end.
+            while rest > 0 && slack <= drops[rest] {
+                rest -= 1;
+                slack += 4.0 * high[rest] / growth;
+            }
+        }
+    }
+    let drop = |index: usize| {
+        if (first..rest).contains(&index) {
+            (drops[index] - slack).max(0.0)
+        } else {
+            0.0
+        }
+    };
+    let mut masses = vec![0.0; count + 1];
+    if let Some((Lump::First(index) | Lump::Last(index), mass)) = lump {
+        masses[index] = mass;
+    }
+    let mut owed = 0.0;
+    for index in 0..=count {
+        let from_left = if index > 0 && index <= rest {
+            high[index - 1]
+        } else {
+            0.0
+        };
+        let from_right = match index {
+            _ if index == count => 0.0,
+            _ if index < rest => low[index],
+            _ => low[index] + high[index] / growth,
+        };
+        let (here, after) = (
+            drop(index),
+            if index < count { drop(index + 1) } else { 0.0 },
+        );
+        let before = if index == 0 { here } else { drop(index - 1) };
+        let bend = ((after - here) - growth * (here - before)) / 4.0;
+        let sum = from_left + from_right + masses[index];
+        // Down: by more than the masses and the differences of them err.
+        let margin = mass_error * (sum + growth * (after + 2.0 * here + before));
+        let mass = sum - bend - margin + owed;
+        // Mass of P that is missing at one loss may be taken from the next, which lowers
+        // the curve further.
+        masses[index] = mass.max(0.0);
+        owed = mass.min(0.0);
+    }
+    if owed < 0.0 {
+        // Nothing is left to take the last debt from. Every bin at its left end is lower as well.
+        for index in 0..=count {
+            let sum = if index < count {
+                low[index] + high[index] / growth
+            } else {
+                0.0
+            };
+            let lumped = lump
+                .and_then(|(Lump::First(at) | Lump::Last(at), mass)| (at == index).then_some(mass));
+            masses[index] = (sum + lumped.unwrap_or(0.0)) * (1.0 - mass_error);
+        }
+    }
+    masses
+}
+
+/// Takes the bins of a lump away and returns where their mass of P falls, and that mass.
+///
+/// Outputs taken together are one output of the loss that their masses of P and Q give.
+fn fall_together(lump: Lump, step: f64, low: &mut [f64], high: &mut [f64]) -> Option<(Lump, f64)> {
+    let growth = step.exp();
+    let (bins, end) = match lump {
+        Lump::First(index) => (0..index + 1, index),
+        Lump::Last(index) => (index - 1..low.len(), index),
+    };
+    // Masses of Q times the likelihood ratio at the end, and masses of P.
+    let (mut above, mut below) = (0.0, 0.0);
+    for index in bins.clone() {
+        let scale = ((end as f64 - index as f64) * step).exp();
+        above += low[index] + high[index];
+        below += (low[index] + high[index] / growth) * scale;
+    }
+    low[bins.clone()].fill(0.0);
+    high[bins].fill(0.0);
+    // The grid was laid such that this is 0; otherwise the lump is left out, which is safe.
+    let off = (below / above).ln() / step;
+    (off.abs() <= ON_CORNER).then_some((lump, above))
+}
+
+impl Losses {
+    /// Returns these losses on a grid `ratio` times as coarse, at least as bad or at most as bad.
+    pub(super) fn coarser(self, step: f64, ratio: usize, bound: Bound) -> Self {
+        let count = self.masses.len().div_ceil(ratio);
+        let (mut low, mut high) = (vec![0.0; count], vec![0.0; count]);
+        let width = (ratio as f64 * step).exp_m1();
+        // Of a mass of P at each place of a bin, the shares of the bin's left and right end.
+        let shares: Vec<(f64, f64)> = (0..ratio)
+            .map(|place| {
+                let (rise, scale) = (
+                    (place as f64 * step).exp_m1(),
+                    (-(place as f64) * step).exp(),
+                );
+                (
+                    scale * (width - rise) / width,
+                    scale * rise / width * (1.0 + width),
+                )
+            })
+            .collect();
+        for (bin, masses) in self.masses.chunks(ratio).enumerate() {
+            for (mass, (left, right)) in masses.iter().zip(&shares) {
+                low[bin] += mass * left;
+                high[bin] += mass * right;
+            }
+        }
+        let masses = match bound {
+            Bound::Worse => {
+                let mut masses = vec![0.0; count + 1];
+                for bin in 0..count {
+                    masses[bin] += low[bin] * (1.0 + MASS_ERROR);
+                    masses[bin + 1] += high[bin] * (1.0 + MASS_ERROR);
+                }
+                masses
+            }
+            Bound::Better => {
+                let ends = Ends {
+                    origin: self.origin,
+                    low,
+                    high,
+                    lump: None,
+                };
+                lowered(ends, ratio as f64 * step, MASS_ERROR)
+            }
+        };
+        Self { masses, ..self }
+    }
+}
+
+/// Returns `1 + width - (1 + rise)` where that does not cancel, and from the other end where it
+/// would.
+fn density_fall(density: &Likelihood, t: f64, to: f64, rise: f64, width: f64) -> f64 {
+    let difference = width - rise;
+    if difference > 0.25 * width {
+        difference
+    } else {
+        // (1 + width)·(1 - r(t)/r(to))
+        let back = density.relative_rise(t, to);
+        (1.0 + width) * back / (1.0 + back)
+    }
+}
+
+/// Where the losses of a pair lie.
+struct Range {
+    /// Along t.
+    left: f64,
+    right: f64,
+    lowest: f64,
+    highest: f64,
+    beyond_left: f64,
+    beyond_right: f64,
+}
+
+impl Range {
+    fn new(pair: &Pair, tail: f64) -> Self {
+        let mut range = Self {
+            left: f64::NEG_INFINITY,
+            right: f64::INFINITY,
+            lowest: f64::INFINITY,
+            highest: f64::NEG_INFINITY,
+            beyond_left: 0.0,
+            beyond_right: 0.0,
+        };
+        if let Some(density) = &pair.density {
+            let support = density.support(tail);
+            let lowest = density.lowest_loss();
+            range.left = support.left;
+            range.right = support.right;
+            range.lowest = lowest.unwrap_or_else(|| density.loss(support.left));
+            range.highest = density.loss(support.right);
+            range.beyond_left = support.beyond_left;
+            range.beyond_right = support.beyond_right;
+        }
+        for atom in &pair.atoms {
+            range.lowest = range.lowest.min(atom.loss);
+            range.highest = range.highest.max(atom.loss);
+        }
+        range
+    }
+}
+
+/// Nodes and weights of the five-point Gauss–Legendre rule on [-1, 1].
+const GAUSS_LEGENDRE_5: [(f64, f64); 5] = [
+    (-0.906_179_845_938_664, 0.236_926_885_056_189_08),
+    (-0.538_469_310_105_683_1, 0.478_628_670_499_366_47),
+    (0.0, 0.568_888_888_888_888_9),
+    (0.538_469_310_105_683_1, 0.478_628_670_499_366_47),
+    (0.906_179_845_938_664, 0.236_926_885_056_189_08),
+];
+
+/// Nodes and weights of the three-point rule.
+const GAUSS_LEGENDRE_3: [(f64, f64); 3] = [
+    (-0.774_596_669_241_483_4, 0.555_555_555_555_555_6),
+    (0.0, 0.888_888_888_888_888_9),
+    (0.774_596_669_241_483_4, 0.555_555_555_555_555_6),
+];
+
+/// Atoms are a density where there are this many for each bin.
+const DENSE: usize = 8;
+
+/// How far from a corner, in steps, an output counts as on it. The error of the loss is counted.
+const ON_CORNER: f64 = 1e-7;
+
+/// How much smaller than its neighbour a drop may be.
+const SPREAD: f64 = 0.3;
+
+/// The largest number of bins: 64 MiB of masses.
+const MOST_BINS: f64 = 4_194_304.0;
+
+/// Bounds the relative error of a mass at losses of a few dozen: the quadrature's 10^-13, and
+/// exponents of magnitude up to a few hundred that err by 2^-52 of that.
+const MASS_ERROR: f64 = 1e-12;
+
+/// Bounds the error of the loss at an edge relative to 1 + the largest loss.
+const LOSS_ERROR: f64 = 1e-15;

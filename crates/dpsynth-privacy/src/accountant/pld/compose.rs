@@ -1,0 +1,505 @@
+//! Composition of losses by a tilted Fourier transform, with a bound on everything it gets wrong.
+//!
+//! The masses w(l) of each mechanism are tilted to t(l) ∝ w(l)·exp(λ·l), which moves the middle
+//! of the composed distribution to the loss that is asked about. There the composed masses are
+//! the largest, so that the errors of the transform, which are relative to the largest mass, are
+//! relative to δ, however small δ is. What can go wrong is bounded and goes to the safe side:
+//!
+//! - *wrapping*: the transform is circular; what lies outside its window is bounded by Chernoff's
+//!   inequality;
+//! - *rounding*: the transforms err by a bound on their Euclidean norm (Higham 2002, Accuracy and
+//!   Stability of Numerical Algorithms, theorem 24.2), which is followed through the power, with
+//!   the spectrum that was computed, and through the sum by the inequality of Cauchy and Schwarz.
+
+use realfft::RealFftPlanner;
+use realfft::num_complex::Complex64;
+
+use super::Bound;
+use super::bins::{Losses, Transformed};
+
+/// The transforms that were planned so far.
+pub(super) type Transforms = RealFftPlanner<f64>;
+
+/// The composed losses of some mechanisms, tilted.
+pub(super) struct Composed {
+    tilt: f64,
+    step: f64,
+    /// The loss of the first mass.
+    first: f64,
+    /// The masses times exp(tilt·loss - log_scale).
+    masses: Vec<f64>,
+    log_scale: f64,
+    /// Bounds the Euclidean norm of the error of `masses`.
+    error: f64,
+    /// Bounds the relative error of the mechanisms' masses, all uses together.
+    relative_error: f64,
+    /// Bounds the tilted mass left and right of the window.
+    wrapped: (f64, f64),
+    /// Bounds the mass at an infinite loss.
+    infinite: f64,
+    /// Bounds the error of a sum of losses.
+    loss_error: f64,
+    /// The scale of the masses before they were put on this grid.
+    given_scale: f64,
+    /// Bounds the relative errors, tilted, that those masses had already.
+    given: Given,
+}
+
+/// Errors that masses had before they were composed.
+#[derive(Default)]
+struct Given {
+    /// Σ uses·ln(1 + share that wrapped around).
+    wrapped: f64,
+    /// The same with the sum of the magnitudes of the rounding errors.
+    rounded: f64,
+    /// Σ uses·(Euclidean norm of the rounding errors)·(norm of ψ on their grid).
+    root: f64,
+}
+
+/// Where to look: the tilt, and the window of composed losses that matter under it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) tilt: f64,
+    /// By how much more and less to tilt in Chernoff's inequality for either end.
+    pub(super) tilt_above: f64,
+    pub(super) tilt_below: f64,
+    /// The middle of the window.
+    pub(super) middle: f64,
+    /// The number of masses, a product of small factors.
+    pub(super) size: usize,
+}
+
+impl Window {
+    /// Returns the same window around another middle.
+    pub(super) fn moved(self, by: f64) -> Self {
+        Self {
+            middle: self.middle + by,
+            ..self
+        }
+    }
+}
+
+/// Sums of the tilted masses from one loss upwards.
+#[derive(Clone, Copy)]
+struct Suffix {
+    /// Σ mass·exp(-tilt·distance)
+    above: f64,
+    /// Σ mass·exp(-(tilt + 1)·distance)
+    below: f64,
+}
+
+impl Composed {
+    /// Composes each of `parts` with itself as often as its number says, and all of them.
+    ///
+    /// The third of each part is about the mean of its losses under the tilt; a poor one costs
+    /// accuracy, never safety.
+    pub(super) fn new(
+        parts: &[(Losses, f64, f64)],
+        step: f64,
+        window: Window,
+        transforms: &mut Transforms,
+    ) -> Self {
+        let size = window.size;
+        let (forward, inverse) = (
+            transforms.plan_fft_forward(size),
+            transforms.plan_fft_inverse(size),
+        );
+        let transform_error = TRANSFORM_ERROR * f64::from(size.ilog2() + 1);
+        let mut product = vec![Complex64::new(1.0, 0.0); size / 2 + 1];
+        let mut product_error = vec![0.0; size / 2 + 1];
+        let mut composed = Self {
+            tilt: window.tilt,
+            step,
+            first: 0.0,
+            masses: Vec::new(),
+            log_scale: 0.0,
+            error: 0.0,
+            relative_error: 0.0,
+            wrapped: (0.0, 0.0),
+            infinite: 0.0,
+            loss_error: 0.0,
+            given_scale: 0.0,
+            given: Given::default(),
+        };
+        let mut spectrum = forward.make_output_vec();
+        let (mut log_above, mut log_below) = (0.0, 0.0);
+        let (mut together, mut largest, mut power_rounding) = (0.0, 1.0, 0.0);
+        for (losses, uses, middle) in parts {
+            let shift = ((middle - losses.origin) / step).round();
+            let reference = losses.origin + shift * step;
+            let mut folded = vec![0.0; size];
+            let mut total = 0.0;
+            let mut farthest: f64 = 0.0;
+            for (index, &mass) in losses.masses.iter().enumerate() {
+                if mass > 0.0 {
+                    let places = index as f64 - shift;
+                    let exponent = window.tilt * places * step;
+                    let tilted = mass * exponent.exp();
+                    if tilted > 0.0 {
+                        farthest = farthest.max(exponent.abs());
+                    }
+                    folded[(places as i64).rem_euclid(size as i64) as usize] += tilted;
+                    total += tilted;
+                }
+            }
+            folded.iter_mut().for_each(|it| *it /= total);
+            let log_total = total.ln();
+            composed.log_scale += uses * (log_total + window.tilt * reference);
+            composed.first += uses * reference;
+            composed.infinite += uses * losses.infinite;
+            composed.loss_error +=
+                uses * (losses.loss_error + ROUNDING * (reference.abs() + losses.origin.abs()));
+            composed.relative_error += uses
+                * ROUNDING
+                * (32.0 + 4.0 * farthest + 2.0 * log_total.abs() + window.tilt * reference.abs());
+            match losses.transformed {
+                Some(it) => {
+                    composed.given_scale += uses * it.log_moment;
+                    composed.given.wrapped += uses * it.wrapped.ln_1p();
+                    composed.given.rounded += uses * ((it.size as f64).sqrt() * it.error).ln_1p();
+                    composed.given.root += uses * it.error * weight_norm(window.tilt, it.step);
+                }
+                None => composed.given_scale += uses * (log_total + window.tilt * reference),
+            }
+            log_above += uses
+                * (losses.log_moment(step, reference, window.tilt + window.tilt_above) - log_total);
+            log_below += uses
+                * (losses.log_moment(step, reference, window.tilt - window.tilt_below) - log_total);
+
+            let norm = folded.iter().map(|it| it * it).sum::<f64>().sqrt();
+            // A length mismatch is the only error of a transform.
+            forward
+                .process(&mut folded, &mut spectrum)
+                .expect("the lengths are the plan's own");
+            let error = transform_error * (size as f64).sqrt() * norm;
+            multiply(&mut product, &mut product_error, &spectrum, *uses, error);
+            // Together the coefficients err by no more than `error` either, and a power of
+            // something of at most 1 + error changes by at most uses·(1 + error)^uses times that.
+            together += uses * error * (uses * error).exp();
+            largest *= (uses * error).exp();
+            power_rounding += 4.0 * ROUNDING * uses;
+        }
+
+        // The first mass of the window is this many steps from the sum of the references.
+        let middle = ((window.middle - composed.first) / step).round();
+        let start = middle - (size / 2) as f64;
+        let (lowest, highest) = (start * step, (start + size as f64) * step);
+        composed.wrapped = (
+            (log_below + window.tilt_below * lowest + WRAP_MARGIN)
+                .exp()
+                .min(1.0),
+            (log_above - window.tilt_above * highest + WRAP_MARGIN)
+                .exp()
+                .min(1.0),
+        );
+        let spectrum_error = {
+            let root = |square: f64| (2.0 * square / size as f64).sqrt();
+            let each: f64 = product_error.iter().map(|it| it * it).sum();
+            let whole: f64 = product.iter().map(|it| it.norm_sqr()).sum();
+            let rounded = power_rounding * root(whole) + NEGLIGIBLE * (size as f64).sqrt();
+            f64::min(
+                root(each),
+                1.01 * (largest * together / (size as f64).sqrt() + rounded),
+            )
+        };
+        // The imaginary parts of a real sequence's first and last coefficient are rounding.
+        product[0].im = 0.0;
+        product[size / 2].im = 0.0;
+        let mut masses = inverse.make_output_vec();
+        inverse
+            .process(&mut product, &mut masses)
+            .expect("the lengths are the plan's own");
+        masses.iter_mut().for_each(|it| *it /= size as f64);
+        let norm = masses.iter().map(|it| it * it).sum::<f64>().sqrt();
+        composed.error = (spectrum_error + transform_error * (norm + spectrum_error)) * 1.01;
+        masses.rotate_left((start as i64).rem_euclid(size as i64) as usize);
+        composed.masses = masses;
+        composed.loss_error += ROUNDING * (composed.first.abs() + lowest.abs() + highest.abs());
+        composed.first += start * step;
+        composed
+    }
+
+    /// Returns an upper bound on ε at `delta`, or nothing where the window does not hold it.
+    pub(super) fn epsilon_above(&self, delta: f64) -> Option<f64> {
+        self.epsilon(delta, |suffix, from, epsilon| {
+            self.delta_above(suffix, from, epsilon)
+        })
+        .map(|epsilon| epsilon.max(self.first) + self.loss_error)
+    }
+
+    /// Returns a lower bound on ε at `delta`; -∞ where none is known.
+    pub(super) fn epsilon_below(&self, delta: f64) -> f64 {
+        self.epsilon(delta, |suffix, from, epsilon| {
+            self.delta_below(suffix, from, epsilon)
+        })
+        .map_or(f64::NEG_INFINITY, |epsilon| epsilon - self.loss_error)
+    }
+
+    /// Returns bounds below and above on δ at `epsilon`, as far as these losses tell.
+    pub(super) fn delta(&self, epsilon: f64) -> (f64, f64) {
+        let (least, most) = (epsilon + self.loss_error, epsilon - self.loss_error);
+        (
+            self.at(least, Self::delta_below),
+            self.at(most, Self::delta_above),
+        )
+    }
+
+    fn at(&self, epsilon: f64, bound: impl Fn(&Self, Suffix, f64, f64) -> f64) -> f64 {
+        let mut suffix = Suffix {
+            above: 0.0,
+            below: 0.0,
+        };
+        let mut from = self.loss(self.masses.len());
+        for index in (0..self.masses.len()).rev() {
+            if self.loss(index) <= epsilon {
+                break;
+            }
+            suffix = self.extend(suffix, index);
+            from = self.loss(index);
+        }
+        bound(self, suffix, from, epsilon)
+    }
+
+    /// Returns the ε at which a falling bound on δ crosses `delta`: -∞ where it is below all along
+    /// the window, nothing where it is above at the window's end.
+    fn epsilon(&self, delta: f64, bound: impl Fn(Suffix, f64, f64) -> f64) -> Option<f64> {
+        let mut suffix = Suffix {
+            above: 0.0,
+            below: 0.0,
+        };
+        let mut from = self.loss(self.masses.len());
+        // Written so that a bound that is not a number is refused.
+        let resolved = bound(suffix, from, from) < delta;
+        if !resolved {
+            return None;
+        }
+        for index in (0..self.masses.len()).rev() {
+            let to = self.loss(index);
+            if bound(suffix, from, to) >= delta {
+                let (mut low, mut high) = (to, from);
+                for _ in 0..60 {
+                    let middle = low + (high - low) / 2.0;
+                    if bound(suffix, from, middle) >= delta {
+                        low = middle;
+                    } else {
+                        high = middle;
+                    }
+                }
+                return Some(high);
+            }
+            suffix = self.extend(suffix, index);
+            from = to;
+        }
+        Some(f64::NEG_INFINITY)
+    }
+
+    fn loss(&self, index: usize) -> f64 {
+        self.first + index as f64 * self.step
+    }
+
+    fn extend(&self, suffix: Suffix, index: usize) -> Suffix {
+        let (fall, mass) = ((-self.tilt * self.step).exp(), self.masses[index]);
+        Suffix {
+            above: suffix.above * fall + mass,
+            below: suffix.below * fall * (-self.step).exp() + mass,
+        }
+    }
+
+    /// Returns what the masses from `from` on give at `epsilon`, at most one step below it, in
+    /// units of exp(log_scale - tilt·epsilon), and a bound on what rounding changes of it.
+    fn sum(&self, suffix: Suffix, from: f64, epsilon: f64) -> (f64, f64) {
+        let distance = from - epsilon;
+        let above = suffix.above * (-self.tilt * distance).exp();
+        let below = suffix.below * (-(self.tilt + 1.0) * distance).exp();
+        let terms = (self.masses.len() as f64).min(64.0 / (self.tilt * self.step)) + 16.0;
+        let rounding = 4.0 * ROUNDING * terms * (above.abs() + below.abs());
+        (
+            above - below,
+            rounding + self.error * weight_norm(self.tilt, self.step),
+        )
+    }
+
+    /// Returns the largest value of exp(-λ·u)·(1 - exp(-u)) over u ≥ 0.
+    fn largest_weight(&self) -> f64 {
+        largest_weight(self.tilt)
+    }
+
+    fn delta_above(&self, suffix: Suffix, from: f64, epsilon: f64) -> f64 {
+        let (sum, error) = self.sum(suffix, from, epsilon);
+        let scale = (self.log_scale - self.tilt * epsilon).exp();
+        let beyond = self.loss(self.masses.len());
+        let missing = self.wrapped.1 * (self.log_scale - self.tilt * beyond).exp();
+        let sum = scale * (sum + error) + missing + self.given(epsilon);
+        sum * (1.0 + 2.0 * self.relative_error) + self.infinite
+    }
+
+    fn delta_below(&self, suffix: Suffix, from: f64, epsilon: f64) -> f64 {
+        let (sum, error) = self.sum(suffix, from, epsilon);
+        let scale = (self.log_scale - self.tilt * epsilon).exp();
+        let wrapped = (self.wrapped.0 + self.wrapped.1) * self.largest_weight();
+        let sum = scale * (sum - error - wrapped) - self.given(epsilon);
+        sum * (1.0 - 2.0 * self.relative_error)
+    }
+
+    /// Bounds what the errors that the masses had already change of δ at `epsilon`.
+    ///
+    /// A power of masses of sum 1 with errors of sum s changes by at most (1 + s)^T - 1 in sum. By
+    /// Young's and Cauchy and Schwarz's inequalities, what ψ makes of it is also at most T times
+    /// the errors' norm times that of ψ times (1 + s)^T.
+    fn given(&self, epsilon: f64) -> f64 {
+        let scale = (self.given_scale - self.tilt * epsilon).exp();
+        let Given {
+            wrapped,
+            rounded,
+            root,
+        } = self.given;
+        let whole = (wrapped + rounded).exp();
+        let rounding = (rounded.exp_m1() * self.largest_weight()).min(root * whole);
+        scale * (wrapped.exp_m1() * self.largest_weight() * whole + rounding) * 1.01
+    }
+
+    /// Returns the masses untilted, to be composed further under the same tilt; nothing where
+    /// they leave the range of floats.
+    pub(super) fn into_losses(self, bound: Bound) -> Option<Losses> {
+        let size = self.masses.len();
+        let wrapped = self.wrapped.0 + self.wrapped.1;
+        let relative = match bound {
+            Bound::Worse => 1.0 + 2.0 * self.relative_error,
+            Bound::Better => 1.0 - 2.0 * self.relative_error,
+        };
+        // What is negative is error, which the bound counts. Leaving out what is hardly more
+        // than error keeps the masses smooth, and lowers the curve.
+        let least = match bound {
+            Bound::Worse => 0.0,
+            Bound::Better => NOISE * self.error / (size as f64).sqrt(),
+        };
+        let masses: Vec<f64> = self
+            .masses
+            .iter()
+            .enumerate()
+            .map(|(index, mass)| {
+                let mass = if *mass > least { *mass } else { 0.0 };
+                mass * (self.log_scale - self.tilt * self.loss(index)).exp() * relative
+            })
+            .collect();
+        let finite = masses.iter().all(|mass| mass.is_finite());
+        finite.then_some(Losses {
+            origin: self.first,
+            masses,
+            infinite: self.infinite,
+            loss_error: self.loss_error,
+            transformed: Some(Transformed {
+                log_moment: self.log_scale + relative.ln(),
+                wrapped,
+                error: self.error,
+                size,
+                step: self.step,
+            }),
+        })
+    }
+}
+
+/// Returns the largest value of exp(-λ·u)·(1 - exp(-u)) over u ≥ 0: at exp(-u) = λ/(1 + λ).
+pub(super) fn largest_weight(tilt: f64) -> f64 {
+    (-tilt * (1.0 / tilt).ln_1p()).exp() / (1.0 + tilt)
+}
+
+/// Returns the Euclidean norm of ψ = exp(-λ·u)·(1 - exp(-u)) over u ≥ 0 on a grid: its square is
+/// below the integral of ψ² over the step plus the largest ψ².
+fn weight_norm(tilt: f64, step: f64) -> f64 {
+    let (twice, largest) = (2.0 * tilt, largest_weight(tilt));
+    (2.0 / (twice * (twice + 1.0) * (twice + 2.0)) / step + largest * largest).sqrt()
+}
+
+impl Losses {
+    /// Returns ln Σ mass·exp(tilt·(loss - reference)).
+    pub(super) fn log_moment(&self, step: f64, reference: f64, tilt: f64) -> f64 {
+        let exponent = |index: usize| tilt * (self.origin - reference + index as f64 * step);
+        let held = self.masses.iter().enumerate().filter(|it| *it.1 > 0.0);
+        let plain: f64 = held
+            .clone()
+            .map(|(index, mass)| mass * exponent(index).exp())
+            .sum();
+        if plain.is_finite() && plain > f64::MIN_POSITIVE {
+            return plain.ln();
+        }
+        // Against the largest term, which neither overflows nor underflows.
+        let logs = held.map(|(index, mass)| exponent(index) + mass.ln());
+        let largest = logs.clone().fold(f64::NEG_INFINITY, f64::max);
+        largest + logs.map(|log| (log - largest).exp()).sum::<f64>().ln()
+    }
+}
+
+/// Multiplies `product` by the power of a spectrum whose coefficients err by at most `error`.
+///
+/// `product_error` bounds the error of each coefficient of the product.
+fn multiply(
+    product: &mut [Complex64],
+    product_error: &mut [f64],
+    spectrum: &[Complex64],
+    uses: f64,
+    error: f64,
+) {
+    // Below this modulus the power is below exp(-100) and counts as 0.
+    let negligible = (-100.0 / uses).exp();
+    let power_rounding = 4.0 * ROUNDING * uses;
+    for ((total, total_error), &value) in product.iter_mut().zip(product_error).zip(spectrum) {
+        // Overflow is out of question, so the plain root does.
+        let modulus = value.norm_sqr().sqrt();
+        let most = modulus + error;
+        if most < negligible || modulus == 0.0 {
+            // (most)^uses, and what the other factors make of it: they are at most 1 + error.
+            *total_error = if most < negligible {
+                NEGLIGIBLE
+            } else {
+                (uses * most.ln()).exp()
+            } * (total.norm_sqr().sqrt() + *total_error);
+            *total = Complex64::new(0.0, 0.0);
+            continue;
+        }
+        let power = raise(value, uses as u64);
+        let size = power.norm_sqr().sqrt();
+        // |(v + e)^T - v^T| ≤ T·e·(|v| + e)^(T - 1)
+        let growth = uses * error / modulus;
+        let power_error = if growth < 0.03 {
+            size * growth * 1.04
+        } else {
+            (uses * most.ln()).exp() - size.min((uses * modulus.ln()).exp())
+        } + size * power_rounding;
+        *total_error = *total_error * (size + power_error) + total.norm_sqr().sqrt() * power_error;
+        *total *= power;
+    }
+}
+
+/// Returns the power of a complex number by repeated squaring: its relative error is below
+/// `exponent` times three roundings.
+fn raise(value: Complex64, mut exponent: u64) -> Complex64 {
+    let (mut base, mut power) = (value, Complex64::new(1.0, 0.0));
+    loop {
+        if exponent & 1 == 1 {
+            power *= base;
+        }
+        exponent >>= 1;
+        if exponent == 0 {
+            return power;
+        }
+        base *= base;
+    }
+}
+
+/// 2^-52, twice the largest relative error of a float operation.
+const ROUNDING: f64 = f64::EPSILON;
+
+/// Bounds the relative error of a transform, in Euclidean norm, for each factor 2 of its size: a
+/// butterfly errs by less than 7·2^-53, and its factor, the cosine and sine of an angle that is
+/// rounded three times, by less than 13·2^-53.
+const TRANSFORM_ERROR: f64 = 10.0 * ROUNDING;
+
+/// A mass below this many times the typical error of one is not told from error.
+const NOISE: f64 = 4.0;
+
+/// exp(-100) and a bit.
+const NEGLIGIBLE: f64 = 4e-44;
+
+/// Covers the rounding of the moments in Chernoff's inequality.
+const WRAP_MARGIN: f64 = 0.01;

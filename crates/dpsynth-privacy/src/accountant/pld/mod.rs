@@ -1,0 +1,410 @@
+//! Privacy loss distributions: the exact cost of a plan, between two bounds.
+//!
+//! Each mechanism's losses are put on a grid twice, once provably worse and once provably better
+//! than they are ([`mod@bins`]), and composed with a bound on every error ([`mod@compose`]). The
+//! step of the grid falls until the two answers are near enough. `docs/accounting.md` has the
+//! argument in full.
+
+mod bins;
+mod compose;
+mod likelihood;
+mod outlook;
+mod pair;
+#[cfg(test)]
+mod tests;
+
+use self::bins::{Bins, Resolution};
+use self::compose::{Composed, Transforms, Window, largest_weight};
+use self::outlook::Outlook;
+use self::pair::Pair;
+use super::charges::{Base, Charges, Use};
+use super::{AccountingError, Interval};
+use crate::unit::Adjacency;
+
+/// The losses of a plan: the pair of each mechanism with the number of its uses.
+pub(super) struct Plan {
+    pairs: Vec<(Pair, f64)>,
+    symmetric: bool,
+}
+
+/// Which of two neighbouring data sets is P.
+#[derive(Clone, Copy)]
+enum Direction {
+    Removal,
+    Addition,
+}
+
+/// Whether losses are at least as bad as the true ones, or at most as bad.
+#[derive(Clone, Copy)]
+enum Bound {
+    Worse,
+    Better,
+}
+
+/// What is asked of a plan.
+#[derive(Clone, Copy)]
+enum Question {
+    /// ε at this δ.
+    EpsilonAt(f64),
+    /// δ at this ε.
+    DeltaAt(f64),
+}
+
+impl Plan {
+    /// Returns the plan's pairs; the Gaussians that nothing samples are one Gaussian.
+    pub(super) fn new(charges: &Charges, adjacency: Adjacency) -> Result<Self, AccountingError> {
+        let mut pairs = Vec::new();
+        let mut precision = 0.0;
+        for (used, uses) in charges.iter() {
+            match used {
+                Use {
+                    base: Base::Gaussian { noise_multiplier },
+                    rate: 1.0,
+                } => {
+                    precision += uses / (noise_multiplier * noise_multiplier);
+                }
+                _ => pairs.push((Pair::new(used, adjacency)?, uses)),
+            }
+        }
+        if precision > 0.0 {
+            // Down: composing k Gaussians of noise σ is one of noise σ/√k.
+            let noise_multiplier = (1.0 / precision).sqrt() * (1.0 - MERGE_MARGIN);
+            let base = Base::Gaussian { noise_multiplier };
+            pairs.push((Pair::new(&Use { base, rate: 1.0 }, adjacency)?, 1.0));
+        }
+        let symmetric = pairs.iter().all(|(pair, _)| pair.symmetric);
+        Ok(Self { pairs, symmetric })
+    }
+
+    /// Returns bounds on ε at `delta`.
+    pub(super) fn epsilon(&self, delta: f64) -> Result<Interval, AccountingError> {
+        self.narrow(Question::EpsilonAt(delta))
+    }
+
+    /// Returns bounds on δ at `epsilon`.
+    pub(super) fn delta(&self, epsilon: f64) -> Result<Interval, AccountingError> {
+        self.narrow(Question::DeltaAt(epsilon))
+    }
+
+    fn narrow(&self, question: Question) -> Result<Interval, AccountingError> {
+        let given_away: f64 = self
+            .pairs
+            .iter()
+            .map(|(pair, uses)| uses * pair.only_above.max(pair.only_below))
+            .sum();
+        if let Question::EpsilonAt(delta) = question
+            && given_away >= delta
+        {
+            return Err(AccountingError::DeltaTooSmall {
+                delta,
+                spent: given_away,
+            });
+        }
+        let removal = self.answer(Direction::Removal, question)?;
+        if self.symmetric {
+            return Ok(removal);
+        }
+        // Either direction's lower bound is one of both.
+        match self.answer_above(question, removal)? {
+            Some(addition) => Ok(Interval {
+                lower: removal.lower.max(addition.lower),
+                upper: removal.upper.max(addition.upper),
+            }),
+            None => Ok(removal),
+        }
+    }
+
+    /// Returns the answer for adding a unit, unless a bound shows that it is below `other`.
+    fn answer_above(
+        &self,
+        question: Question,
+        other: Interval,
+    ) -> Result<Option<Interval>, AccountingError> {
+        let outlook = Outlook::new(&self.pairs, Direction::Addition, question)?;
+        if let Question::EpsilonAt(delta) = question {
+            // On a coarse grid, which is as much of a bound as a fine one.
+            let step = outlook.step(COARSER);
+            let (tail, tilt) = (outlook.tail(), outlook.tilt);
+            let mut parts = Vec::new();
+            for (pair, uses) in &self.pairs {
+                let bins = Bins::new(pair, step, tail, Resolution::EVEN);
+                parts.extend(bins.map(|bins| (bins.worse(Direction::Addition), uses)));
+            }
+            if parts.len() == self.pairs.len() {
+                let infinite: f64 = parts
+                    .iter()
+                    .map(|(losses, uses)| *uses * losses.infinite)
+                    .sum();
+                let moment: f64 = parts
+                    .iter()
+                    .zip(&outlook.means)
+                    .map(|((losses, uses), mean)| {
+                        *uses * (losses.log_moment(step, *mean, tilt) + tilt * mean)
+                    })
+                    .sum();
+                let bound = (moment + largest_weight(tilt).ln() - (delta - infinite).ln()) / tilt;
+                // Written so that a bound that is not a number does not count.
+                if bound * (1.0 + 1e-9) < other.lower {
+                    return Ok(None);
+                }
+            }
+        }
+        self.refine(Direction::Addition, question, &outlook)
+            .map(Some)
+    }
+
+    fn answer(
+        &self,
+        direction: Direction,
+        question: Question,
+    ) -> Result<Interval, AccountingError> {
+        let outlook = Outlook::new(&self.pairs, direction, question)?;
+        self.refine(direction, question, &outlook)
+    }
+
+    /// Refines the grid until the two bounds are near, or no finer grid fits.
+    fn refine(
+        &self,
+        direction: Direction,
+        question: Question,
+        outlook: &Outlook,
+    ) -> Result<Interval, AccountingError> {
+        let mut transforms = Transforms::new();
+        let (mut fineness, mut fitted): (f64, f64) = (1.0, 1.0 / 64.0);
+        let mut staged = self.pairs.iter().any(|(_, uses)| *uses >= FEWEST_STAGED);
+        let mut best: Option<Interval> = None;
+        for round in 0..MOST_ROUNDS {
+            let grid = Grid::new(self, outlook, direction, fineness, staged);
+            let Some(grid) = grid else {
+                // Too fine: half way back, on a logarithmic scale, where that is worth while.
+                if fineness <= 1.3 * fitted {
+                    break;
+                }
+                fineness = (fitted * fineness).sqrt();
+                continue;
+            };
+            fitted = fineness;
+            let found = match (
+                grid.composed(Bound::Better, &mut transforms),
+                grid.composed(Bound::Worse, &mut transforms),
+            ) {
+                (Some(better), Some(worse)) => question.between(&better, &worse),
+                _ => None,
+            };
+            let Some(found) = found else {
+                (fineness, staged) = (fineness * 2.0, false);
+                continue;
+            };
+            let large = grid.window.size > LARGE_WINDOW;
+            let found = best.map_or(found, |best| found.within(best));
+            best = Some(found);
+            let allowed = question.allowed(found);
+            let gap = found.upper - found.lower;
+            if gap <= allowed {
+                return Ok(found);
+            }
+            if large && round >= MOST_LARGE_ROUNDS {
+                break;
+            }
+            // The gap falls with the square of the step, but for single outputs with the step.
+            let factor = if self.pairs.iter().any(|(pair, _)| !pair.atoms.is_empty()) {
+                (gap / allowed).clamp(1.5, 64.0)
+            } else {
+                ((gap / allowed).sqrt() * 1.05).clamp(1.05, 4.0)
+            };
+            fineness *= factor;
+        }
+        match best {
+            Some(found) if question.usable(found) => Ok(found),
+            _ => Err(self.too_fine()),
+        }
+    }
+
+    fn uses(&self) -> f64 {
+        self.pairs.iter().map(|(_, uses)| uses).sum()
+    }
+
+    fn too_fine(&self) -> AccountingError {
+        AccountingError::TooFine {
+            name: "count",
+            value: self.uses(),
+        }
+    }
+}
+
+/// The bins of every mechanism on grids that go together.
+struct Grid<'plan> {
+    direction: Direction,
+    outlook: &'plan Outlook,
+    step: f64,
+    window: Window,
+    parts: Vec<(Bins, f64, Option<Stage>)>,
+}
+
+/// How a mechanism that is used very often is composed: some uses on a fine grid, and copies of
+/// the result, with what is left over, on the common one. For the same error the common grid may
+/// be coarser by the root of the number of uses that each copy holds.
+struct Stage {
+    /// How many uses are composed on the fine grid.
+    uses: f64,
+    /// How many fine steps make a common one.
+    ratio: usize,
+    outlook: Outlook,
+}
+
+impl<'plan> Grid<'plan> {
+    /// Returns nothing where the grid would be too large.
+    fn new(
+        plan: &Plan,
+        outlook: &'plan Outlook,
+        direction: Direction,
+        fineness: f64,
+        staged: bool,
+    ) -> Option<Self> {
+        let stages: Vec<Option<Stage>> = plan
+            .pairs
+            .iter()
+            .map(|(pair, uses)| {
+                (staged && *uses >= FEWEST_STAGED).then(|| {
+                    let power = (uses.ln() / 16f64.ln()).round() as u32;
+                    let uses = 4f64.powi(power as i32);
+                    let outlook = outlook.alone(pair, uses, direction);
+                    Stage {
+                        uses,
+                        ratio: 1 << power,
+                        outlook,
+                    }
+                })
+            })
+            .collect();
+        let coarsest = stages
+            .iter()
+            .map(|stage| stage.as_ref().map_or(1, |stage| stage.ratio))
+            .min()?;
+        let share = if coarsest > 1 {
+            std::f64::consts::FRAC_1_SQRT_2
+        } else {
+            1.0
+        };
+        let step = outlook.step(fineness) * share * coarsest as f64;
+        let (step, window) = outlook.window(step)?;
+        let tail = outlook.tail();
+        let parts = plan
+            .pairs
+            .iter()
+            .zip(stages)
+            .map(|((pair, uses), stage)| {
+                let stage = stage.map(|stage| Stage {
+                    ratio: coarsest,
+                    ..stage
+                });
+                let fine = step / stage.as_ref().map_or(1.0, |stage| stage.ratio as f64);
+                let resolution = stage.as_ref().map_or(Resolution::EVEN, |stage| Resolution {
+                    coarse_from: outlook.rare_above(
+                        pair,
+                        direction,
+                        0.1 / (stage.ratio * stage.ratio) as f64,
+                    ),
+                    ratio: stage.ratio,
+                });
+                Some((Bins::new(pair, fine, tail, resolution)?, *uses, stage))
+            })
+            .collect::<Option<_>>()?;
+        Some(Self {
+            direction,
+            outlook,
+            step,
+            window,
+            parts,
+        })
+    }
+
+    fn composed(&self, bound: Bound, transforms: &mut Transforms) -> Option<Composed> {
+        let mut parts = Vec::new();
+        for ((bins, uses, stage), mean) in self.parts.iter().zip(&self.outlook.means) {
+            let losses = || match bound {
+                Bound::Worse => bins.worse(self.direction),
+                Bound::Better => bins.better(self.direction),
+            };
+            let Some(stage) = stage else {
+                parts.push((losses(), *uses, *mean));
+                continue;
+            };
+            let step = self.step / stage.ratio as f64;
+            let copies = (uses / stage.uses).floor();
+            let left_over = uses - copies * stage.uses;
+            for (each, copies) in [(stage.uses, copies), (left_over, 1.0)] {
+                if each > 0.0 {
+                    let window = stage.outlook.window_of_step(step)?;
+                    let window = window.moved(each * mean - stage.uses * mean);
+                    let composed =
+                        Composed::new(&[(losses(), each, *mean)], step, window, transforms);
+                    let losses = composed
+                        .into_losses(bound)?
+                        .coarser(step, stage.ratio, bound);
+                    parts.push((losses, copies, each * mean));
+                }
+            }
+        }
+        Some(Composed::new(&parts, self.step, self.window, transforms))
+    }
+}
+
+impl Question {
+    fn between(self, better: &Composed, worse: &Composed) -> Option<Interval> {
+        let (lower, upper) = match self {
+            Self::EpsilonAt(delta) => (better.epsilon_below(delta), worse.epsilon_above(delta)?),
+            Self::DeltaAt(epsilon) => (better.delta(epsilon).0, worse.delta(epsilon).1.min(1.0)),
+        };
+        let sane = upper.is_finite() && !lower.is_nan();
+        sane.then(|| Interval {
+            lower: lower.max(0.0),
+            upper: upper.max(0.0),
+        })
+    }
+
+    /// Returns how far apart the bounds may be.
+    fn allowed(self, found: Interval) -> f64 {
+        match self {
+            Self::EpsilonAt(_) => (found.upper * NEAR).max(NEAR_NOTHING),
+            // A relative change of δ by λ·x is one of ε by x.
+            Self::DeltaAt(_) => (found.upper * NEAR * 10.0).max(1e-300),
+        }
+    }
+
+    fn usable(self, found: Interval) -> bool {
+        let gap = found.upper - found.lower;
+        gap <= 1000.0 * self.allowed(found)
+    }
+}
+
+impl Interval {
+    fn within(self, other: Self) -> Self {
+        Self {
+            lower: self.lower.max(other.lower),
+            upper: self.upper.min(other.upper),
+        }
+    }
+}
+
+/// How near the bounds on ε have to be, relative to ε.
+const NEAR: f64 = 9.8e-5;
+
+/// How near they have to be where ε is next to nothing.
+const NEAR_NOTHING: f64 = 1e-9;
+
+/// From how many uses on a mechanism is composed in two stages.
+const FEWEST_STAGED: f64 = 4096.0;
+
+/// How much coarser a grid is good enough to show that a direction does not matter.
+const COARSER: f64 = 0.25;
+
+/// How often the grid is refined at most.
+const MOST_ROUNDS: usize = 12;
+
+/// How often where the window is a large one, and what that is.
+const MOST_LARGE_ROUNDS: usize = 3;
+const LARGE_WINDOW: usize = 1 << 17;
+
+/// Bounds the relative error of merging Gaussians: two roundings for each mechanism, and a root.
+const MERGE_MARGIN: f64 = 1e-14;

@@ -1,0 +1,207 @@
+//! The bounds against closed forms, against each other, and with controls that must be caught.
+
+use super::*;
+use crate::event::DpEvent;
+
+fn interval(event: &DpEvent, adjacency: Adjacency, delta: f64) -> Interval {
+    let charges = Charges::of(event).expect("an event");
+    Plan::new(&charges, adjacency)
+        .expect("a plan")
+        .epsilon(delta)
+        .expect("bounds")
+}
+
+fn sampled(rate: f64, event: DpEvent) -> DpEvent {
+    DpEvent::PoissonSampled {
+        sampling_probability: rate,
+        event: Box::new(event),
+    }
+}
+
+fn repeated(event: DpEvent, count: u32) -> DpEvent {
+    DpEvent::SelfComposed {
+        event: Box::new(event),
+        count,
+    }
+}
+
+fn gaussian(noise_multiplier: f64) -> DpEvent {
+    DpEvent::Gaussian { noise_multiplier }
+}
+
+fn holds(interval: Interval, exact: f64) {
+    assert!(
+        interval.lower <= exact * (1.0 + 1e-12),
+        "{interval:?} above {exact}"
+    );
+    assert!(
+        interval.upper >= exact * (1.0 - 1e-12),
+        "{interval:?} below {exact}"
+    );
+    assert!(
+        interval.upper - interval.lower <= 1.01e-4 * exact,
+        "{interval:?} wide around {exact}"
+    );
+}
+
+#[test]
+fn the_laplace_mechanism_has_its_closed_form() {
+    // δ(ε) = 1 - exp((ε - 1/b)/2) for ε ≤ 1/b: Balle, Barthe & Gaboardi (2018), theorem 3.
+    for (scale, delta) in [(1.0f64, 1e-3), (0.5, 1e-2), (4.0, 1e-3)] {
+        let exact = 1.0 / scale + 2.0 * (1.0 - delta as f64).ln();
+        holds(
+            interval(
+                &DpEvent::Laplace {
+                    noise_multiplier: scale,
+                },
+                Adjacency::AddOrRemoveOne,
+                delta,
+            ),
+            exact,
+        );
+        // Replacing is twice the distance.
+        let exact = 2.0 / scale + 2.0 * (1.0 - delta as f64).ln();
+        holds(
+            interval(
+                &DpEvent::Laplace {
+                    noise_multiplier: scale,
+                },
+                Adjacency::ReplaceOne,
+                delta,
+            ),
+            exact,
+        );
+    }
+}
+
+#[test]
+fn a_pure_mechanism_has_its_closed_form() {
+    // δ(x) = δ₀ + (1 - δ₀)·(exp(ε) - exp(x))/(1 + exp(ε)) for randomised response.
+    let (epsilon, lost, delta) = (1.5f64, 1e-6, 1e-2);
+    let pure = (delta - lost) / (1.0 - lost);
+    let exact = (epsilon.exp() - pure * (1.0 + epsilon.exp())).ln();
+    let event = DpEvent::EpsilonDelta {
+        epsilon,
+        delta: lost,
+    };
+    holds(interval(&event, Adjacency::AddOrRemoveOne, delta), exact);
+}
+
+#[test]
+fn sampling_amplifies_one_use_exactly() {
+    // ln(1 + q·(exp(ε) - 1)) at q·δ, for removal: Balle, Barthe & Gaboardi (2018), theorem 8.
+    for (rate, noise_multiplier, delta) in [(0.1, 1.0, 1e-4), (0.3, 0.7, 1e-5)] {
+        let whole = interval(
+            &gaussian(noise_multiplier),
+            Adjacency::AddOrRemoveOne,
+            delta,
+        );
+        let part = interval(
+            &sampled(rate, gaussian(noise_multiplier)),
+            Adjacency::AddOrRemoveOne,
+            rate * delta,
+        );
+        let amplified = |epsilon: f64| (rate * epsilon.exp_m1()).ln_1p();
+        assert!(
+            part.upper >= amplified(whole.lower) && part.lower <= amplified(whole.upper),
+            "{part:?}"
+        );
+    }
+}
+
+#[test]
+fn other_events_that_are_the_same_mechanism_cost_the_same() {
+    let step = repeated(sampled(0.02, gaussian(1.1)), 300);
+    let mixture = repeated(
+        DpEvent::MixtureOfGaussians {
+            standard_deviation: 1.1,
+            sensitivities: vec![0.0, 1.0],
+            sampling_probs: vec![0.98, 0.02],
+        },
+        300,
+    );
+    let (a, b) = (
+        interval(&step, Adjacency::AddOrRemoveOne, 1e-6),
+        interval(&mixture, Adjacency::AddOrRemoveOne, 1e-6),
+    );
+    assert!(a.lower <= b.upper && b.lower <= a.upper, "{a:?} and {b:?}");
+
+    // A discrete Gaussian with much noise is nearly the continuous one.
+    let (a, b) = (
+        interval(&gaussian(40.0), Adjacency::AddOrRemoveOne, 1e-6),
+        interval(
+            &DpEvent::DiscreteGaussian {
+                noise_multiplier: 40.0,
+            },
+            Adjacency::AddOrRemoveOne,
+            1e-6,
+        ),
+    );
+    assert!((a.upper / b.upper - 1.0).abs() < 0.02, "{a:?} and {b:?}");
+}
+
+#[test]
+fn replacing_lies_between_removing_and_twice_the_distance() {
+    let event = |noise: f64| repeated(sampled(0.05, gaussian(noise)), 100);
+    let remove = interval(&event(1.5), Adjacency::AddOrRemoveOne, 1e-6);
+    let replace = interval(&event(1.5), Adjacency::ReplaceOne, 1e-6);
+    let doubled = interval(&event(0.75), Adjacency::AddOrRemoveOne, 1e-6);
+    assert!(replace.lower > remove.upper, "{replace:?} and {remove:?}");
+    assert!(
+        replace.upper < 2.0 * doubled.upper,
+        "{replace:?} and {doubled:?}"
+    );
+    assert!(
+        (replace.upper - replace.lower) <= 1.01e-4 * replace.upper,
+        "{replace:?}"
+    );
+}
+
+#[test]
+fn a_plan_of_several_kinds_costs_more_than_its_parts_and_less_than_their_sum() {
+    let parts = [
+        repeated(sampled(0.05, gaussian(1.2)), 300),
+        repeated(gaussian(8.0), 15),
+        DpEvent::Laplace {
+            noise_multiplier: 10.0,
+        },
+        DpEvent::EpsilonDelta {
+            epsilon: 0.2,
+            delta: 1e-9,
+        },
+    ];
+    let alone: Vec<Interval> = parts
+        .iter()
+        .map(|it| interval(it, Adjacency::AddOrRemoveOne, 1e-6))
+        .collect();
+    let whole = interval(
+        &DpEvent::Composed {
+            events: parts.to_vec(),
+        },
+        Adjacency::AddOrRemoveOne,
+        1e-6,
+    );
+    let sum: f64 = alone.iter().map(|it| it.upper).sum();
+    assert!(
+        alone.iter().all(|it| it.lower < whole.upper),
+        "{whole:?} and {alone:?}"
+    );
+    assert!(whole.lower < sum, "{whole:?} and {alone:?}");
+    assert!(whole.upper - whole.lower <= 1e-3 * whole.upper, "{whole:?}");
+}
+
+#[test]
+fn a_price_that_is_a_little_off_is_caught() {
+    // The control: noise that is one per cent more than what is priced falls out of the bounds.
+    let truth = interval(
+        &repeated(sampled(0.01, gaussian(1.0)), 1000),
+        Adjacency::AddOrRemoveOne,
+        1e-5,
+    );
+    let wrong = interval(
+        &repeated(sampled(0.01, gaussian(1.01)), 1000),
+        Adjacency::AddOrRemoveOne,
+        1e-5,
+    );
+    assert!(wrong.upper < truth.lower, "{wrong:?} and {truth:?}");
+}
