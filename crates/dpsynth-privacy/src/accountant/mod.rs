@@ -136,6 +136,39 @@ pub fn profile(
         .collect()
 }
 
+/// Returns an upper bound on the power of any test of level `level` for whether one unit is in
+/// the data, from 0 to 1: the chance that it says so rightly, where it says so wrongly at most
+/// with chance `level`.
+///
+/// # Guarantee
+///
+/// Every (ε, δ) that holds bounds the power by δ + exp(ε)·level and by
+/// 1 - exp(-ε)·(1 - δ - level): Wasserman & Zhou (2010), theorem 2.4; Kairouz, Oh & Viswanath
+/// (2015), theorem 1. The smallest over a list of δ is returned.
+///
+/// # Errors
+///
+/// As for [`price`].
+pub fn largest_power(
+    event: &DpEvent,
+    adjacency: Adjacency,
+    level: f64,
+) -> Result<f64, AccountingError> {
+    let account = Account::new(event, adjacency)?;
+    let mut smallest = 1.0_f64;
+    for delta in POWER_DELTAS {
+        let epsilon = account.price(Delta::new(delta)?)?.epsilon();
+        let rising = delta + epsilon.exp() * level;
+        let falling = 1.0 - (-epsilon).exp() * (1.0 - delta - level);
+        smallest = smallest.min(rising).min(falling);
+    }
+    // Up: by more than the rounding of a few operations.
+    Ok((smallest * (1.0 + 1e-12)).clamp(level, 1.0))
+}
+
+/// The δ at which the power of a test is bounded.
+const POWER_DELTAS: [f64; 9] = [1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7];
+
 /// An event as each accountant holds it.
 struct Account {
     curve: Curve,

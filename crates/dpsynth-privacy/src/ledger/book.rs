@@ -138,12 +138,13 @@ impl Book {
 impl Booked {
     fn price_again(&mut self, open: &Open) -> Result<(), LedgerError> {
         let line = self.charge.sequence + 1;
-        let price =
-            accountant::epsilon(&self.charge.event, open.adjacency, self.charge.delta_asked)
-                .map_err(|source| LedgerError::Unpriceable { line, source })?;
+        let price = accountant::price(&self.charge.event, open.adjacency, self.charge.delta_asked)
+            .map_err(|source| LedgerError::Unpriceable { line, source })?;
+        // No true price is below the lower bound; above it two machines may bound differently.
+        let (least, price) = (price.certified.lower, price.epsilon());
         let recorded = self.charge.epsilon_spent;
         // Written so that a price that is not a number is refused.
-        let explained = price <= recorded * (1.0 + ARITHMETIC_SLACK);
+        let explained = least <= recorded * (1.0 + ARITHMETIC_SLACK);
         if !explained {
             return Err(LedgerError::UnderPriced {
                 line,

@@ -232,6 +232,22 @@ impl ReleasePlan {
         }
     }
 
+    /// What both accountants say about the release at its δ.
+    ///
+    /// # Errors
+    /// If the event cannot be priced.
+    pub fn price(&self) -> Result<accountant::Price, PlanError> {
+        Ok(accountant::price(&self.event(), self.adjacency, self.delta)?)
+    }
+
+    /// An upper bound on the power of any test, at level 5 %, for whether a unit is in the data.
+    ///
+    /// # Errors
+    /// If the event cannot be priced.
+    pub fn largest_power(&self) -> Result<f64, PlanError> {
+        Ok(accountant::largest_power(&self.event(), self.adjacency, TEST_LEVEL)?)
+    }
+
     /// The price of the release at several δ, each pair (δ, ε) rounded up.
     ///
     /// # Errors
@@ -275,6 +291,9 @@ fn column_sets(columns: u32, target: Option<usize>) -> Vec<Vec<u32>> {
 
 /// δ at which plan and report state the price.
 const PROFILE_DELTAS: [f64; 6] = [1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9];
+
+/// The level of the test whose power the report states.
+const TEST_LEVEL: f64 = 0.05;
 
 /// What the plan needs to know of a modelled column.
 struct ModelledColumn {

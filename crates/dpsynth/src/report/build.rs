@@ -6,6 +6,7 @@ use dpsynth_privacy::{DpEvent, Taint};
 use dpsynth_table::{Column, Domain, Missing};
 
 use super::{
+    Accountants,
     ColumnSection, LedgerSection, LedgerSums, MechanismSection, PolicySection, PrivacySection,
     ProfilePoint, REPORT_VERSION, Report, RuleSection, SynthesisSection, claim, rates,
 };
@@ -58,10 +59,17 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             "NOT PRIVATE: nothing in this folder is protected; do not publish any of it".to_owned()
         }
     };
-    let profile = if taint.is_none() {
-        plan.profile()?
+    let (profile, accountants) = if taint.is_none() {
+        let price = plan.price()?;
+        let accountants = Accountants {
+            certified_lower: price.certified.lower,
+            certified_upper: price.certified.upper,
+            renyi_upper: price.renyi,
+            largest_power_at_5_percent: plan.largest_power()?,
+        };
+        (plan.profile()?, Some(accountants))
     } else {
-        Vec::new()
+        (Vec::new(), None)
     };
     Ok(Report {
         report_version: REPORT_VERSION,
@@ -76,6 +84,7 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             delta,
             epsilon_spent,
             accountant: ACCOUNTANT.to_owned(),
+            accountants,
             profile: profile
                 .into_iter()
                 .map(|(delta, epsilon)| ProfilePoint { delta, epsilon })
@@ -128,8 +137,9 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
     })
 }
 
-const ACCOUNTANT: &str = "Rényi differential privacy at integer and interpolated orders (Mironov, Talwar \
-    & Zhang 2019), converted by Canonne, Kamath & Steinke (2020), Proposition 12; every figure is an upper bound";
+const ACCOUNTANT: &str = "privacy loss distributions between two bounds (connect the dots, Doroshenko et al. 2022, \
+    and chords lowered below the curve), both directions; checked against Rényi differential privacy (Mironov, Talwar & \
+    Zhang 2019; Canonne, Kamath & Steinke 2020, Proposition 12); every ε is an upper bound";
 
 const HOW_TO_CHECK: [&str; 3] = [
     "`dpsynth verify FOLDER` recomputes the hashes, the price of every mechanism, the ledger's sums, and the schema and rules of every row",

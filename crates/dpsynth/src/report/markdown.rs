@@ -53,6 +53,23 @@ fn privacy(page: &mut String, report: &Report) -> std::fmt::Result {
         None => writeln!(page, "| ε spent | unbounded |")?,
     }
     writeln!(page, "| δ | {:e} |", privacy.delta)?;
+    if let Some(accountants) = privacy.accountants {
+        writeln!(
+            page,
+            "| the least ε that could be stated | {} |",
+            epsilon_down(accountants.certified_lower)
+        )?;
+        writeln!(
+            page,
+            "| ε by the second accountant | {} |",
+            epsilon_up(accountants.renyi_upper)
+        )?;
+        writeln!(
+            page,
+            "| a test that accuses wrongly in 5 % of cases finds a unit in at most | {} % |",
+            epsilon_up(100.0 * accountants.largest_power_at_5_percent)
+        )?;
+    }
     writeln!(page, "| accountant | {} |\n", privacy.accountant)?;
     if !privacy.profile.is_empty() {
         writeln!(page, "The same release at other values of δ:\n")?;

@@ -80,8 +80,25 @@ pub struct PrivacySection {
     pub epsilon_spent: Option<f64>,
     /// How ε was computed.
     pub accountant: String,
+    /// What each accountant says. Absent where nothing protects.
+    pub accountants: Option<Accountants>,
     /// ε that the same release costs at other values of δ.
     pub profile: Vec<ProfilePoint>,
+}
+
+/// What two accountants, by different mathematics, say about the ε of a release at its δ.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Accountants {
+    /// No smaller ε holds: a lower bound from privacy loss distributions.
+    pub certified_lower: f64,
+    /// This ε holds: an upper bound from privacy loss distributions.
+    pub certified_upper: f64,
+    /// This ε holds: an upper bound from Rényi differential privacy.
+    pub renyi_upper: f64,
+    /// The largest chance, of any test, to say rightly that a unit is in the data, where it says so
+    /// wrongly with chance 5 %.
+    pub largest_power_at_5_percent: f64,
 }
 
 /// One point of the privacy profile.
