@@ -14,6 +14,7 @@ mod crash;
 mod fuzz_targets;
 mod oracle;
 mod program;
+mod recompute;
 mod release;
 mod replay;
 mod workspace;

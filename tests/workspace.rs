@@ -13,6 +13,8 @@ const ALLOWED: [(&str, &[&str]); 5] = [
             "chacha20",
             "dashu-int",
             "gemm",
+            "realfft",
+            "libm",
             "getrandom",
             "opendp",
             "serde",

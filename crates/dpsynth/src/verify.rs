@@ -219,7 +219,8 @@ fn prices(report: &Report) -> Result<(), String> {
     let told = Delta::new(privacy.delta)
         .map_err(|error| error.to_string())
         .and_then(|delta| {
-            accountant::price(&composed, privacy.adjacency, delta).map_err(|error| error.to_string())
+            accountant::price(&composed, privacy.adjacency, delta)
+                .map_err(|error| error.to_string())
         })?;
     // Two machines may bound differently, but never contradict each other.
     let agrees = privacy.accountants.is_none_or(|stated| {

@@ -237,7 +237,11 @@ impl ReleasePlan {
     /// # Errors
     /// If the event cannot be priced.
     pub fn price(&self) -> Result<accountant::Price, PlanError> {
-        Ok(accountant::price(&self.event(), self.adjacency, self.delta)?)
+        Ok(accountant::price(
+            &self.event(),
+            self.adjacency,
+            self.delta,
+        )?)
     }
 
     /// An upper bound on the power of any test, at level 5 %, for whether a unit is in the data.
@@ -245,7 +249,11 @@ impl ReleasePlan {
     /// # Errors
     /// If the event cannot be priced.
     pub fn largest_power(&self) -> Result<f64, PlanError> {
-        Ok(accountant::largest_power(&self.event(), self.adjacency, TEST_LEVEL)?)
+        Ok(accountant::largest_power(
+            &self.event(),
+            self.adjacency,
+            TEST_LEVEL,
+        )?)
     }
 
     /// The price of the release at several δ, each pair (δ, ε) rounded up.

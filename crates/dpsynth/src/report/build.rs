@@ -6,9 +6,9 @@ use dpsynth_privacy::{DpEvent, Taint};
 use dpsynth_table::{Column, Domain, Missing};
 
 use super::{
-    Accountants,
-    ColumnSection, LedgerSection, LedgerSums, MechanismSection, PolicySection, PrivacySection,
-    ProfilePoint, REPORT_VERSION, Report, RuleSection, SynthesisSection, claim, rates,
+    Accountants, ColumnSection, LedgerSection, LedgerSums, MechanismSection, PolicySection,
+    PrivacySection, ProfilePoint, REPORT_VERSION, Report, RuleSection, SynthesisSection, claim,
+    rates,
 };
 use crate::plan::{PlanError, ReleasePlan};
 use crate::policy::Policy;

@@ -293,8 +293,10 @@ fn adjacency_schema(_: &mut SchemaGenerator) -> Schema {
 fn mechanism_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
-        "required": ["mechanism", "noise_multiplier"],
-        "properties": { "mechanism": { "enum": ["unit_count", "marginals", "dp_sgd"] } }
+        "required": ["mechanism"],
+        "properties": { "mechanism": { "enum": [
+            "unit_count", "marginals", "dp_sgd", "laplace_counts", "open_categories", "quantiles", "top_cells"
+        ] } }
     })
 }
 
@@ -303,7 +305,8 @@ fn event_schema(_: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "required": ["type"],
         "properties": { "type": { "enum": [
-            "GaussianDpEvent", "PoissonSampledDpEvent", "SelfComposedDpEvent", "ComposedDpEvent", "NonPrivateDpEvent"
+            "GaussianDpEvent", "PoissonSampledDpEvent", "SelfComposedDpEvent", "ComposedDpEvent", "NonPrivateDpEvent",
+            "LaplaceDpEvent", "DiscreteGaussianDpEvent", "MixtureOfGaussiansDpEvent", "EpsilonDeltaDpEvent"
         ] } }
     })
 }
