@@ -1,8 +1,8 @@
 """Times the same prices with this repository's accountant and Google's, and compares them.
 
-    cargo build --release -p dpsynth-privacy --example accountant
+    cargo build -p dpsynth-privacy --example accountant
     pip install dp-accounting==0.6.0
-    python docs/benchmarks/accountant.py target/release/examples/accountant
+    python docs/benchmarks/accountant.py target/debug/examples/accountant
 
 Both sides run in this process's turn, one after the other on one core. Google's accountant uses
 its default resolution; under "below" it is marked where its upper bound is below the reference.

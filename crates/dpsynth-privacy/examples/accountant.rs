@@ -1,6 +1,6 @@
 //! Prints the certified cost of each golden case, its reference and the time it took.
 //!
-//! `cargo run --release -p dpsynth-privacy --example accountant` prints a table; with `--json` a
+//! `cargo run -p dpsynth-privacy --example accountant` prints a table; with `--json` a
 //! line of JSON for each case, which `docs/benchmarks/accountant.py` sets beside other accountants.
 
 use std::time::Instant;

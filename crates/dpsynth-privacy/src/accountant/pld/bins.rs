@@ -13,9 +13,11 @@
 //!   is at least that of both neighbouring bins. Both curves differ from h in second order of
 //!   the step. `docs/accounting.md` has the proof.
 
+use super::Direction;
 use super::likelihood::Likelihood;
+use super::losses::Losses;
+use super::lower::{Ends, Lump, lowered};
 use super::pair::{Atom, Pair};
-use super::{Bound, Direction};
 
 /// A pair's losses in bins, the mass of each bin split between its two ends.
 pub(super) struct Bins {
@@ -57,51 +59,6 @@ impl Resolution {
         coarse_from: f64::INFINITY,
         ratio: 1,
     };
-}
-
-/// The masses of P that the bins give to their ends, in one of the two directions.
-struct Ends {
-    origin: f64,
-    /// What each bin gives to its left end.
-    low: Vec<f64>,
-    /// What each bin gives to its right end.
-    high: Vec<f64>,
-    /// The end that the bins left of it, or right of it, and the one with it, fall on together.
-    lump: Option<Lump>,
-}
-
-#[derive(Clone, Copy)]
-enum Lump {
-    First(usize),
-    Last(usize),
-}
-
-/// Masses of P on a grid of losses.
-pub(super) struct Losses {
-    /// The loss of the first mass.
-    pub(super) origin: f64,
-    /// The mass at each loss.
-    pub(super) masses: Vec<f64>,
-    /// The mass at an infinite loss.
-    pub(super) infinite: f64,
-    /// How far the losses may be off.
-    pub(super) loss_error: f64,
-    /// The error of masses that come out of a transform.
-    pub(super) transformed: Option<Transformed>,
-}
-
-/// What is known of masses that were composed before.
-#[derive(Clone, Copy)]
-pub(super) struct Transformed {
-    /// ln Σ mass·exp(tilt·loss) of the masses as they came out.
-    pub(super) log_moment: f64,
-    /// Bounds the share of the moment that wrapped around.
-    pub(super) wrapped: f64,
-    /// Bounds the Euclidean norm of the errors of mass·exp(tilt·loss) relative to the moment.
-    pub(super) error: f64,
-    /// The number of masses and the step of the grid that they came out on.
-    pub(super) size: usize,
-    pub(super) step: f64,
 }
 
 impl Bins {
@@ -424,179 +381,6 @@ impl Bins {
     }
 }
 
-/// Lowers the chords of bins below the curve, and returns the masses of P at its corners.
-fn lowered(ends: Ends, step: f64, mass_error: f64) -> Vec<f64> {
-    let Ends {
-        mut low,
-        mut high,
-        lump,
-        ..
-    } = ends;
-    let (count, growth) = (low.len(), step.exp());
-    let lump = lump.and_then(|lump| fall_together(lump, step, &mut low, &mut high));
-    // In units of a quarter of a bin's width: how far the curve can lie below its chord, where
-    // the tangents at both ends of the bin meet.
-    let mut drops = vec![0.0; count + 1];
-    for (index, (low, high)) in low.iter().zip(&high).enumerate() {
-        let high = high / growth;
-        let sum = low + high;
-        let below = if sum > 0.0 {
-            4.0 * low * (high / sum)
-        } else {
-            0.0
-        };
-        for end in &mut drops[index..=index + 1] {
-            *end = below.max(*end);
-        }
-    }
-    // A drop that ends abruptly bends the curve by more mass than there is to take away.
-    for index in 1..=count {
-        drops[index] = drops[index].max(SPREAD * drops[index - 1]);
-    }
-    for index in (0..count).rev() {
-        drops[index] = drops[index].max(SPREAD * drops[index + 1]);
-    }
-    // The drops are 0 at a lump, which has mass enough for the corner there, and beyond it.
-    let (mut rest, mut slack, mut first) = (count, 0.0, 0);
-    match &lump {
-        Some((Lump::Last(index), _)) => rest = *index,
-        other => {
-            if let Some((Lump::First(index), _)) = other {
-                first = index + 1;
-            }
-            // The last bins go to their left ends as they are. That alone lowers the curve
-            // left of them by `slack`, and pays for the corner where the drops end.
-            while rest > 0 && slack <= drops[rest] {
-                rest -= 1;
-                slack += 4.0 * high[rest] / growth;
-            }
-        }
-    }
-    let drop = |index: usize| {
-        if (first..rest).contains(&index) {
-            (drops[index] - slack).max(0.0)
-        } else {
-            0.0
-        }
-    };
-    let mut masses = vec![0.0; count + 1];
-    if let Some((Lump::First(index) | Lump::Last(index), mass)) = lump {
-        masses[index] = mass;
-    }
-    let mut owed = 0.0;
-    for index in 0..=count {
-        let from_left = if index > 0 && index <= rest {
-            high[index - 1]
-        } else {
-            0.0
-        };
-        let from_right = match index {
-            _ if index == count => 0.0,
-            _ if index < rest => low[index],
-            _ => low[index] + high[index] / growth,
-        };
-        let (here, after) = (
-            drop(index),
-            if index < count { drop(index + 1) } else { 0.0 },
-        );
-        let before = if index == 0 { here } else { drop(index - 1) };
-        let bend = ((after - here) - growth * (here - before)) / 4.0;
-        let sum = from_left + from_right + masses[index];
-        // Down: by more than the masses and the differences of them err.
-        let margin = mass_error * (sum + growth * (after + 2.0 * here + before));
-        let mass = sum - bend - margin + owed;
-        // Mass of P that is missing at one loss may be taken from the next, which lowers
-        // the curve further.
-        masses[index] = mass.max(0.0);
-        owed = mass.min(0.0);
-    }
-    if owed < 0.0 {
-        // Nothing is left to take the last debt from. Every bin at its left end is lower as well.
-        for index in 0..=count {
-            let sum = if index < count {
-                low[index] + high[index] / growth
-            } else {
-                0.0
-            };
-            let lumped = lump
-                .and_then(|(Lump::First(at) | Lump::Last(at), mass)| (at == index).then_some(mass));
-            masses[index] = (sum + lumped.unwrap_or(0.0)) * (1.0 - mass_error);
-        }
-    }
-    masses
-}
-
-/// Takes the bins of a lump away and returns where their mass of P falls, and that mass.
-///
-/// Outputs taken together are one output of the loss that their masses of P and Q give.
-fn fall_together(lump: Lump, step: f64, low: &mut [f64], high: &mut [f64]) -> Option<(Lump, f64)> {
-    let growth = step.exp();
-    let (bins, end) = match lump {
-        Lump::First(index) => (0..index + 1, index),
-        Lump::Last(index) => (index - 1..low.len(), index),
-    };
-    // Masses of Q times the likelihood ratio at the end, and masses of P.
-    let (mut above, mut below) = (0.0, 0.0);
-    for index in bins.clone() {
-        let scale = ((end as f64 - index as f64) * step).exp();
-        above += low[index] + high[index];
-        below += (low[index] + high[index] / growth) * scale;
-    }
-    low[bins.clone()].fill(0.0);
-    high[bins].fill(0.0);
-    // The grid was laid such that this is 0; otherwise the lump is left out, which is safe.
-    let off = (below / above).ln() / step;
-    (off.abs() <= ON_CORNER).then_some((lump, above))
-}
-
-impl Losses {
-    /// Returns these losses on a grid `ratio` times as coarse, at least as bad or at most as bad.
-    pub(super) fn coarser(self, step: f64, ratio: usize, bound: Bound) -> Self {
-        let count = self.masses.len().div_ceil(ratio);
-        let (mut low, mut high) = (vec![0.0; count], vec![0.0; count]);
-        let width = (ratio as f64 * step).exp_m1();
-        // Of a mass of P at each place of a bin, the shares of the bin's left and right end.
-        let shares: Vec<(f64, f64)> = (0..ratio)
-            .map(|place| {
-                let (rise, scale) = (
-                    (place as f64 * step).exp_m1(),
-                    (-(place as f64) * step).exp(),
-                );
-                (
-                    scale * (width - rise) / width,
-                    scale * rise / width * (1.0 + width),
-                )
-            })
-            .collect();
-        for (bin, masses) in self.masses.chunks(ratio).enumerate() {
-            for (mass, (left, right)) in masses.iter().zip(&shares) {
-                low[bin] += mass * left;
-                high[bin] += mass * right;
-            }
-        }
-        let masses = match bound {
-            Bound::Worse => {
-                let mut masses = vec![0.0; count + 1];
-                for bin in 0..count {
-                    masses[bin] += low[bin] * (1.0 + MASS_ERROR);
-                    masses[bin + 1] += high[bin] * (1.0 + MASS_ERROR);
-                }
-                masses
-            }
-            Bound::Better => {
-                let ends = Ends {
-                    origin: self.origin,
-                    low,
-                    high,
-                    lump: None,
-                };
-                lowered(ends, ratio as f64 * step, MASS_ERROR)
-            }
-        };
-        Self { masses, ..self }
-    }
-}
-
 /// Returns `1 + width - (1 + rise)` where that does not cancel, and from the other end where it
 /// would.
 fn density_fall(density: &Likelihood, t: f64, to: f64, rise: f64, width: f64) -> f64 {
@@ -669,17 +453,14 @@ const GAUSS_LEGENDRE_3: [(f64, f64); 3] = [
 const DENSE: usize = 8;
 
 /// How far from a corner, in steps, an output counts as on it. The error of the loss is counted.
-const ON_CORNER: f64 = 1e-7;
-
-/// How much smaller than its neighbour a drop may be.
-const SPREAD: f64 = 0.3;
+pub(super) const ON_CORNER: f64 = 1e-7;
 
 /// The largest number of bins: 64 MiB of masses.
 const MOST_BINS: f64 = 4_194_304.0;
 
 /// Bounds the relative error of a mass at losses of a few dozen: the quadrature's 10^-13, and
 /// exponents of magnitude up to a few hundred that err by 2^-52 of that.
-const MASS_ERROR: f64 = 1e-12;
+pub(super) const MASS_ERROR: f64 = 1e-12;
 
 /// Bounds the error of the loss at an edge relative to 1 + the largest loss.
 const LOSS_ERROR: f64 = 1e-15;

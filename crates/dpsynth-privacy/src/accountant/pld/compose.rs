@@ -15,7 +15,7 @@ use realfft::RealFftPlanner;
 use realfft::num_complex::Complex64;
 
 use super::Bound;
-use super::bins::{Losses, Transformed};
+use super::losses::{Losses, Transformed};
 
 /// The transforms that were planned so far.
 pub(super) type Transforms = RealFftPlanner<f64>;

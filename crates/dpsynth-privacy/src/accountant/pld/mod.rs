@@ -8,6 +8,8 @@
 mod bins;
 mod compose;
 mod likelihood;
+mod losses;
+mod lower;
 mod outlook;
 mod pair;
 #[cfg(test)]
