@@ -3,6 +3,8 @@
 //! `cargo run -p dpsynth-privacy --example accountant` prints a table; with `--json` a
 //! line of JSON for each case, which `docs/benchmarks/accountant.py` sets beside other accountants.
 
+#![allow(clippy::print_stdout, reason = "printing is what it is for")]
+
 use std::time::Instant;
 
 use dpsynth_privacy::accountant::{calibrate, price};

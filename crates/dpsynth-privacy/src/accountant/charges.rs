@@ -194,8 +194,10 @@ fn mixture(
     );
     let wrong = NumberError::OutOfRange { name, range };
     let sum: f64 = probabilities.iter().sum();
+    // Written so that a sum that is not a number is refused.
+    let whole = (sum - 1.0).abs() <= 1e-12;
     let probable = probabilities.iter().all(|it| (0.0..=1.0).contains(it));
-    if sensitivities.len() != probabilities.len() || !probable || !((sum - 1.0).abs() <= 1e-12) {
+    if sensitivities.len() != probabilities.len() || !probable || !whole {
         return Err(wrong.into());
     }
     let mut parts = Vec::new();

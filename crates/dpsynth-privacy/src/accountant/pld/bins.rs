@@ -168,14 +168,14 @@ impl Bins {
                 // The right end of a wide bin is the right end of its last narrow one, whose
                 // masses count in the likelihood ratio at its own left end.
                 let last = (next - 1).min(count - 1);
-                self.up[last] += up * self.from_scale(index, last);
+                self.up[last] += up * self.scale_between(index, last);
             }
             (index, from) = (next, to);
         }
     }
 
     /// Returns the factor between masses as the bins `from` and `to` count them.
-    fn from_scale(&self, from: usize, to: usize) -> f64 {
+    fn scale_between(&self, from: usize, to: usize) -> f64 {
         // At losses of at least 0 masses are those of P at the left end, which for the same mass
         // of Q is larger by the ratio of the two likelihood ratios.
         let (left, right) = (self.loss(from).max(0.0), self.loss(to).max(0.0));
@@ -435,17 +435,17 @@ impl Range {
 
 /// Nodes and weights of the five-point Gauss–Legendre rule on [-1, 1].
 const GAUSS_LEGENDRE_5: [(f64, f64); 5] = [
-    (-0.906_179_845_938_664, 0.236_926_885_056_189_08),
-    (-0.538_469_310_105_683_1, 0.478_628_670_499_366_47),
+    (-0.906_179_845_938_664, 0.236_926_885_056_189_1),
+    (-0.538_469_310_105_683_1, 0.478_628_670_499_366_5),
     (0.0, 0.568_888_888_888_888_9),
-    (0.538_469_310_105_683_1, 0.478_628_670_499_366_47),
-    (0.906_179_845_938_664, 0.236_926_885_056_189_08),
+    (0.538_469_310_105_683_1, 0.478_628_670_499_366_5),
+    (0.906_179_845_938_664, 0.236_926_885_056_189_1),
 ];
 
 /// Nodes and weights of the three-point rule.
 const GAUSS_LEGENDRE_3: [(f64, f64); 3] = [
     (-0.774_596_669_241_483_4, 0.555_555_555_555_555_6),
-    (0.0, 0.888_888_888_888_888_9),
+    (0.0, 8.0 / 9.0),
     (0.774_596_669_241_483_4, 0.555_555_555_555_555_6),
 ];
 

@@ -47,8 +47,8 @@ fn holds(interval: Interval, exact: f64) {
 #[test]
 fn the_laplace_mechanism_has_its_closed_form() {
     // δ(ε) = 1 - exp((ε - 1/b)/2) for ε ≤ 1/b: Balle, Barthe & Gaboardi (2018), theorem 3.
-    for (scale, delta) in [(1.0f64, 1e-3), (0.5, 1e-2), (4.0, 1e-3)] {
-        let exact = 1.0 / scale + 2.0 * (1.0 - delta as f64).ln();
+    for (scale, delta) in [(1.0f64, 1e-3f64), (0.5, 1e-2), (4.0, 1e-3)] {
+        let exact = 1.0 / scale + 2.0 * (1.0 - delta).ln();
         holds(
             interval(
                 &DpEvent::Laplace {
@@ -60,7 +60,7 @@ fn the_laplace_mechanism_has_its_closed_form() {
             exact,
         );
         // Replacing is twice the distance.
-        let exact = 2.0 / scale + 2.0 * (1.0 - delta as f64).ln();
+        let exact = 2.0 / scale + 2.0 * (1.0 - delta).ln();
         holds(
             interval(
                 &DpEvent::Laplace {
