@@ -40,7 +40,7 @@ pub enum Outcome {
 }
 
 /// A figure may differ by this much, relatively, when it is computed on another machine.
-const RELATIVE_TOLERANCE: f64 = 1e-4;
+const RELATIVE_TOLERANCE: f64 = 1e-9;
 
 /// Checks the release in `folder`, and its charge if a ledger is given.
 #[must_use]
@@ -191,7 +191,9 @@ fn prices(report: &Report) -> Result<(), String> {
         Delta::new(delta)
             .map_err(|error| error.to_string())
             .and_then(|delta| {
-                accountant::epsilon(event, privacy.adjacency, delta)
+                // No true figure is below the certified lower bound.
+                accountant::price(event, privacy.adjacency, delta)
+                    .map(|price| price.certified.lower)
                     .map_err(|error| error.to_string())
             })
     };

@@ -145,8 +145,10 @@ impl Plan {
                     })
                     .sum();
                 let bound = (moment + largest_weight(tilt).ln() - (delta - infinite).ln()) / tilt;
+                // Up: by more than rounding, which each use adds to.
+                let margin = 1e-6 + 1e-14 * self.uses();
                 // Written so that a bound that is not a number does not count.
-                if bound * (1.0 + 1e-9) < other.lower {
+                if bound * (1.0 + margin) + margin < other.lower {
                     return Ok(None);
                 }
             }
