@@ -299,7 +299,7 @@ fn german_credit_runs_and_the_plan_says_how_little_it_can_carry() {
         ledger.to_str().unwrap(),
     ];
     here.run(&[&["plan"], &common[..]].concat())
-        .expect(0, "learn little beyond the single columns");
+        .expect(0, "only strong dependence between columns will be");
     let table = data.join("german_credit_data_with_risk.csv");
     here.run(
         &[

@@ -82,7 +82,15 @@ fn noisy(count: i64, noise: &RoundedGaussian, rng: &mut SecretRng, taint: Option
 }
 
 pub(crate) fn count_cells(records: &Records, set: &[u32]) -> Result<Vec<i64>, MechanismError> {
-    let sizes = records.domain_sizes();
+    count_cells_of(records.codes(), records.domain_sizes(), set)
+}
+
+/// Counts rows of `codes`, whose columns have `sizes` codes, by the cells of a column set.
+pub(crate) fn count_cells_of(
+    codes: &[u16],
+    sizes: &[u32],
+    set: &[u32],
+) -> Result<Vec<i64>, MechanismError> {
     let mut cells = 1usize;
     for &column in set {
         let size = *sizes.get(column as usize).ok_or(MechanismError::Columns)? as usize;
@@ -95,7 +103,7 @@ pub(crate) fn count_cells(records: &Records, set: &[u32]) -> Result<Vec<i64>, Me
         return Err(MechanismError::Columns);
     }
     let mut counts = vec![0i64; cells];
-    for row in records.codes().chunks_exact(records.columns()) {
+    for row in codes.chunks_exact(sizes.len()) {
         let cell = set.iter().fold(0usize, |cell, &column| {
             cell * sizes[column as usize] as usize + usize::from(row[column as usize])
         });

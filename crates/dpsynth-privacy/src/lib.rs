@@ -26,6 +26,7 @@ pub mod kernel;
 pub mod ledger;
 
 mod boundary;
+mod chosen;
 mod counts;
 mod event;
 mod mechanism;
@@ -40,9 +41,11 @@ mod sgd;
 mod unit;
 
 pub use boundary::{Private, Released};
+pub use chosen::{MarginalQuery, MarginalSession, MeasuredMarginal};
 pub use event::DpEvent;
 pub use mechanism::{
-    DpSgd, LaplaceCounts, Marginals, Mechanism, OpenCategories, Quantiles, TopCells, UnitCount,
+    ChosenMarginals, DpSgd, LaplaceCounts, Marginals, Mechanism, OpenCategories, Quantiles,
+    TopCells, UnitCount,
 };
 pub use numbers::{
     ClipNorm, Delta, Epsilon, NoiseMultiplier, NumberError, QuantileLevel, SamplingRate, StepCount,

@@ -21,6 +21,8 @@ pub enum Mechanism {
     LaplaceCounts(LaplaceCounts),
     /// Noisy counts of every cell of some column sets.
     Marginals(Marginals),
+    /// Noisy counts of column sets that are chosen while it runs.
+    ChosenMarginals(ChosenMarginals),
     /// The categories of a column that nobody has listed, with noisy counts.
     OpenCategories(OpenCategories),
     /// Quantiles of a column of numbers.
@@ -50,6 +52,19 @@ pub struct Marginals {
     /// Indices of the columns of each marginal.
     pub column_sets: Vec<Vec<u32>>,
     /// Standard deviation of the noise over the sensitivity of one marginal.
+    pub noise_multiplier: NoiseMultiplier,
+}
+
+/// Noisy counts of column sets that are chosen one after another, each in the light of the noisy
+/// counts before it.
+///
+/// The whole of it is one Gaussian mechanism of `noise_multiplier`. Every marginal takes a share of
+/// its precision, which is the inverse square of the noise, and the shares add up to 1 at most.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChosenMarginals {
+    /// Standard deviation, over the sensitivity, of the noise that one marginal with all of the
+    /// precision would have.
     pub noise_multiplier: NoiseMultiplier,
 }
 
@@ -144,6 +159,7 @@ impl Mechanism {
                 gaussian(marginals.noise_multiplier),
                 marginals.column_sets.len(),
             ),
+            Self::ChosenMarginals(chosen) => gaussian(chosen.noise_multiplier),
             Self::OpenCategories(categories) => DpEvent::EpsilonDelta {
                 epsilon: categories.epsilon.value(),
                 delta: categories.delta.value(),

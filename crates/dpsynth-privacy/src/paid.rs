@@ -4,7 +4,8 @@ use thiserror::Error;
 
 use crate::ledger::{ChargeId, ChargeReceipt};
 use crate::mechanism::{
-    DpSgd, LaplaceCounts, Marginals, Mechanism, OpenCategories, Quantiles, TopCells, UnitCount,
+    ChosenMarginals, DpSgd, LaplaceCounts, Marginals, Mechanism, OpenCategories, Quantiles,
+    TopCells, UnitCount,
 };
 use crate::random::{RandomnessError, SecretKey};
 use crate::records::Records;
@@ -172,6 +173,7 @@ macro_rules! authorizable {
 }
 
 authorizable!(
+    ChosenMarginals,
     DpSgd,
     LaplaceCounts,
     Marginals,
@@ -203,6 +205,11 @@ pub enum MechanismError {
     /// The model's shape does not fit the records or the weights.
     #[error("the model does not fit the records or its weights; build it from the same schema")]
     ModelMismatch,
+    /// A marginal asks for more of the charge's precision than is left, or for none.
+    #[error(
+        "the marginals ask for more noise precision than was paid for; nothing was counted; ask for smaller shares"
+    )]
+    Overspent,
     /// The charge holds no such mechanism, or it was authorised already.
     #[error("the charge holds no further mechanism of this kind; charge the ledger for it first")]
     NotPaid,
@@ -228,6 +235,7 @@ impl MechanismError {
     /// The codes of this family, without those of [`RandomnessError`].
     pub const CODES: &'static [&'static str] = &[
         "DPS0311", "DPS0312", "DPS0313", "DPS0314", "DPS0315", "DPS0316", "DPS0317", "DPS0318",
+        "DPS0319",
     ];
 
     /// The stable code of the diagnostic.
@@ -241,6 +249,7 @@ impl MechanismError {
             Self::NotPaid => "DPS0314",
             Self::OpenDp => "DPS0316",
             Self::Overpriced => "DPS0317",
+            Self::Overspent => "DPS0319",
             Self::Randomness(error) => error.code(),
             Self::Scale => "DPS0315",
         }

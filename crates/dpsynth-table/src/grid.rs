@@ -16,6 +16,18 @@ pub const MAX_CODES: u32 = 65_536;
 /// The most decimals that a column may declare.
 pub const MAX_DECIMALS: u8 = 12;
 
+/// Cells of a fine grid, but for those that stand alone.
+const FINE_CELLS: usize = 700;
+
+/// The most whole values of which a fine grid gives each a cell.
+const MOST_EACH: i128 = 2000;
+
+/// The widest range of real numbers of which a fine grid gives every whole number a cell.
+const MOST_WHOLE: f64 = 300.0;
+
+/// Where fine cells stop shrinking towards zero, as a share of the largest bound.
+const FINE_UNIT: f64 = 1e-4;
+
 /// Scaled bounds up to here keep all their decimals in a 64-bit float.
 const MAX_SCALED: f64 = 1e15;
 
@@ -101,6 +113,7 @@ impl Grid {
         check_bounds(min, max)?;
         let mut edges = match cells {
             Cells::Each => return Err(SchemaProblem::EachNeedsWholeNumbers),
+            Cells::Fine => fine_edges(min, max),
             Cells::Linear { count } => spacing::linear_edges(min, max, checked_count(*count)?),
             Cells::Log { count } => {
                 let curve = Curve::new(natural_unit(min, max));
@@ -188,6 +201,8 @@ impl Grid {
                 let (low, high) = (edges[cell as usize], edges[cell as usize + 1]);
                 let uniform = within_unit(uniform);
                 let highest = match cell + 1 == self.cells() {
+                    // The upper bound stands alone.
+                    true if low.next_up() == high => return high,
                     true => high,
                     // The upper edge belongs to the next cell.
                     false => high.next_down(),
@@ -268,6 +283,7 @@ fn whole_starts(
     match cells {
         Cells::Each if steps > limit => Err(SchemaProblem::TooManyCodes),
         Cells::Each => Ok((first..=last).collect()),
+        Cells::Fine => Ok(fine_starts(first, last, scale)),
         Cells::Linear { count: wanted } => Ok(spacing::linear_starts(first, last, count(*wanted)?)),
         Cells::Log { count: wanted } => {
             let curve = Curve::new(unit * scale);
@@ -289,6 +305,50 @@ fn whole_starts(
             }
         }
     }
+}
+
+/// Where fine cells of a whole grid start.
+fn fine_starts(first: i64, last: i64, scale: f64) -> Vec<i64> {
+    let steps = i128::from(last) - i128::from(first) + 1;
+    if steps <= MOST_EACH {
+        return (first..=last).collect();
+    }
+    let largest = (first as f64).abs().max((last as f64).abs());
+    let curve = Curve::new((largest * FINE_UNIT).max(scale.min(largest * FINE_UNIT * 10.0)));
+    let mut starts = spacing::log_starts(first, last, FINE_CELLS, curve);
+    for own in [first + 1, 0, 1, last] {
+        if first < own && own <= last {
+            starts.push(own);
+        }
+    }
+    starts.sort_unstable();
+    starts.dedup();
+    starts
+}
+
+/// The inner edges of fine cells of a real grid.
+fn fine_edges(min: f64, max: f64) -> Vec<f64> {
+    let largest = min.abs().max(max.abs());
+    let unit = (largest * FINE_UNIT * 10.0).max(f64::MIN_POSITIVE);
+    let mut edges = spacing::log_edges(min, max, FINE_CELLS, Curve::new(unit));
+    // A cell from a number to the next one above it holds that number alone.
+    let mut alone = |value: f64| edges.extend([value, value.next_up()]);
+    alone(min);
+    alone(max.next_down());
+    if (max - min) <= MOST_WHOLE {
+        let mut whole = min.ceil();
+        while whole <= max {
+            // Not the negative zero.
+            alone(whole + 0.0);
+            whole += 1.0;
+        }
+    } else if min < 0.0 && max > 0.0 {
+        alone(0.0);
+    }
+    edges.retain(|edge| (min..=max).contains(edge));
+    edges.sort_by(f64::total_cmp);
+    edges.dedup();
+    edges
 }
 
 /// The smallest whole number of steps that is not below `value`.
@@ -359,7 +419,42 @@ mod tests {
         prop_oneof![
             (1u32..60).prop_map(|count| Cells::Linear { count }),
             (1u32..60).prop_map(|count| Cells::Log { count }),
+            Just(Cells::Fine),
         ]
+    }
+
+    #[test]
+    fn fine_cells_keep_numbers_that_many_rows_share() {
+        for (min, max) in [
+            (0.0, 1.0),
+            (-3.5, 120.0),
+            (0.0, 1e6),
+            (-50.0, 0.0),
+            (0.1, 0.2),
+        ] {
+            let grid = Grid::reals(min, max, &Cells::Fine).unwrap();
+            assert!(grid.cells() < 2100, "{min}..{max}");
+            let mut shared = vec![min, max];
+            shared.extend([0.0, 1.0, 17.0].iter().filter(|v| (min..=max).contains(*v)));
+            for value in shared {
+                if max - min > MOST_WHOLE && value != 0.0 && value != min && value != max {
+                    continue;
+                }
+                let cell = grid.cell_of(value).unwrap();
+                for uniform in [0.0, 0.3, 0.7, 0.999_999] {
+                    assert_eq!(grid.draw(cell, uniform), value, "{min}..{max}");
+                }
+            }
+        }
+        let grid = Grid::integers(0, 99_999, &Cells::Fine).unwrap();
+        for value in [0, 99_999] {
+            let cell = grid.cell_of(f64::from(value)).unwrap();
+            assert_eq!(grid.draw_step(cell, 0.9), i64::from(value));
+        }
+        assert_eq!(
+            Grid::integers(-5, 1990, &Cells::Fine).unwrap().cells(),
+            1996
+        );
     }
 
     #[test]

@@ -116,6 +116,28 @@ impl Schema {
         Self::try_from(columns.cloned().collect::<Vec<_>>())
     }
 
+    /// Returns the schema with every numeric and date column cut finely; a column with a cell for
+    /// each value stays as it is.
+    ///
+    /// # Errors
+    /// When a column then has too many cells, which no range leads to.
+    pub fn finer(&self) -> Result<Self, SchemaError> {
+        let columns = self.columns.iter().cloned().map(|mut column| {
+            match &mut column.domain {
+                Domain::Categorical { .. } => {}
+                Domain::Date { cells, .. }
+                | Domain::Float { cells, .. }
+                | Domain::Integer { cells, .. } => {
+                    if *cells != Cells::Each {
+                        *cells = Cells::Fine;
+                    }
+                }
+            }
+            column
+        });
+        Self::try_from(columns.collect::<Vec<_>>())
+    }
+
     fn known(&self, name: &str) -> Result<&Column, SchemaError> {
         self.column(name).ok_or_else(|| SchemaError {
             name: name.to_owned(),
@@ -260,6 +282,10 @@ pub enum Cells {
         /// The edges, increasing, between the bounds.
         edges: Vec<f64>,
     },
+    /// As fine as counts of single columns can use: one cell for each value of a short range of whole
+    /// values, otherwise about 700 cells that widen away from zero, with cells of their own for
+    /// zero, for the bounds and, where a float column is narrow enough, for whole numbers.
+    Fine,
     /// Cells that widen away from zero on both sides, as ln(1 + |x| / unit) grows evenly. The unit
     /// is 1, or a thousandth of the largest bound of a float column if that is less. Among whole
     /// values zero has a cell of its own.

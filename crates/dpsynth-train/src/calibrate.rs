@@ -7,9 +7,9 @@
 
 use dpsynth_privacy::PublicRng;
 
+use crate::decoder::Decoder;
 use crate::elementwise::exp_in_place;
 use crate::error::TrainError;
-use crate::generator::Generator;
 use crate::initial::{StartingCounts, log_shares};
 use crate::shape::VaeShape;
 
@@ -27,7 +27,7 @@ pub(crate) fn calibrate_columns(
     counts: &StartingCounts,
     rng: &mut PublicRng,
 ) -> Result<(), TrainError> {
-    let generator = Generator::from_weights(shape.clone(), weights)?;
+    let generator = Decoder::from_weights(shape.clone(), weights)?;
     let latents: Vec<f32> = (0..LATENTS * shape.latent())
         .map(|_| rng.normal() as f32)
         .collect();
@@ -94,7 +94,7 @@ mod tests {
             .iter_mut()
             .for_each(|weight| *weight += 0.3 * rng.normal() as f32);
         calibrate_columns(&shape, &mut weights, &counts, &mut rng).unwrap();
-        let generator = Generator::from_weights(shape, &weights).unwrap();
+        let generator = Decoder::from_weights(shape, &weights).unwrap();
         let rows = generator.sample(40_000, &mut rng).unwrap();
         let ones = rows.chunks(4).filter(|row| row[2] == 1).count() as f64 / 40_000.0;
         let twos = rows.chunks(4).filter(|row| row[0] == 2).count() as f64 / 40_000.0;

@@ -249,7 +249,7 @@ mod tests {
     use dpsynth_privacy::PublicRng;
 
     use super::*;
-    use crate::generator::Generator;
+    use crate::decoder::Decoder;
     use crate::initial::{ClassCounts, initial_weights};
     use crate::shape::Network;
 
@@ -294,7 +294,7 @@ mod tests {
             noise_stddev: 1.0,
         };
         let weights = initial_weights(&shape, &counts, &mut PublicRng::from_seed(3)).unwrap();
-        let generator = Generator::from_weights(shape, &weights).unwrap();
+        let generator = Decoder::from_weights(shape, &weights).unwrap();
         let rows = generator
             .sample(40_000, &mut PublicRng::from_seed(4))
             .unwrap();

@@ -3,6 +3,7 @@
 use dpsynth_privacy::{Authorized, DpSgd, Private, PublicRng, Records, Released};
 
 use crate::calibrate::calibrate_columns;
+use crate::decoder::Decoder;
 use crate::error::TrainError;
 use crate::generator::Generator;
 use crate::initial::{StartingCounts, initial_weights};
@@ -93,7 +94,7 @@ pub fn fit(
             let mut weights = training.averaged_weights()?;
             let mut rng = PublicRng::from_seed(plan.seed).stream(CALIBRATION);
             calibrate_columns(&plan.shape, &mut weights, &counts, &mut rng)?;
-            Generator::from_weights(plan.shape.clone(), &weights)
+            Decoder::from_weights(plan.shape.clone(), &weights).map(Generator::Decoder)
         })
 }
 

@@ -21,21 +21,30 @@
 
 mod calibrate;
 mod classes;
+mod decoder;
 mod elementwise;
 mod error;
 mod fit;
 mod generator;
 mod initial;
+mod marginals;
+mod mixture;
+mod mixture_file;
 mod model_file;
 mod optimiser;
 mod shape;
 mod vae;
 
 pub use classes::{MAX_CLASSES, fits_classes};
+pub use decoder::Decoder;
 pub use error::TrainError;
 pub use fit::{StepProgress, TrainingPlan, fit};
 pub use generator::Generator;
 pub use initial::{ClassCounts, StartingCounts};
+pub use marginals::{
+    CodeOrder, FitPlan, Grouping, MeasureOutlook, MeasurePlan, Measurements, fit_decoder, measure,
+};
+pub use mixture::Mixture;
 pub use optimiser::{NoiseVariance, Optimiser, Training};
 pub use shape::{Network, VaeShape};
 pub use vae::{Vae, VaeScratch};

@@ -1,4 +1,4 @@
-//! The model file: the decoder as safetensors, with its network and the caller's notes.
+//! The model file: the generator as safetensors, with its sizes and the caller's notes.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,8 +6,10 @@ use dpsynth_privacy::LayerShape;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
+use crate::decoder::Decoder;
 use crate::error::TrainError;
 use crate::generator::Generator;
+use crate::mixture_file::{MixtureShape, read_mixture, write_mixture};
 use crate::shape::{Network, VaeShape};
 
 /// What the file says about itself, as JSON in the one metadata entry.
@@ -15,47 +17,45 @@ use crate::shape::{Network, VaeShape};
 #[serde(deny_unknown_fields)]
 struct Description {
     version: u32,
-    network: Network,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<Network>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mixture: Option<MixtureShape>,
     notes: BTreeMap<String, String>,
 }
 
+/// A tensor to be written: its name, type, dimensions and little-endian bytes.
+pub(crate) type Entry = (String, Dtype, Vec<usize>, Vec<u8>);
+
 impl Generator {
-    /// Writes the decoder as a safetensors file, with `notes` (such as the schema) beside it.
+    /// Writes the model as a safetensors file, with `notes` (such as the policy) beside it.
     ///
     /// Equal generators and notes give equal bytes.
     ///
     /// # Errors
     /// [`TrainError::Decoder`] if the tensors cannot be read, which is a defect.
     pub fn to_bytes(&self, notes: &BTreeMap<String, String>) -> Result<Vec<u8>, TrainError> {
+        let (network, mixture, data) = match self {
+            Self::Decoder(decoder) => {
+                let network = decoder.shape().network().clone();
+                (Some(network), None, write_decoder(decoder)?)
+            }
+            Self::Mixture(mixture) => {
+                let (shape, data) = write_mixture(mixture);
+                (None, Some(shape), data)
+            }
+        };
         let description = Description {
             version: VERSION,
-            network: self.shape().network().clone(),
+            network,
+            mixture,
             notes: notes.clone(),
         };
         let description = serde_json::to_string(&description).map_err(|_| TrainError::Decoder)?;
-        let mut data = Vec::new();
-        for (index, layer) in self.layers().iter().enumerate() {
-            let (weight_name, bias_name) = tensor_names(index);
-            for (name, tensor) in [
-                (weight_name, Some(layer.weight())),
-                (bias_name, layer.bias()),
-            ] {
-                let tensor = tensor.ok_or(TrainError::Decoder)?;
-                let values: Vec<f32> = tensor
-                    .flatten_all()
-                    .and_then(|flat| flat.to_vec1())
-                    .map_err(|_| TrainError::Decoder)?;
-                let bytes: Vec<u8> = values
-                    .iter()
-                    .flat_map(|value| value.to_le_bytes())
-                    .collect();
-                data.push((name, tensor.dims().to_vec(), bytes));
-            }
-        }
         let views: Result<Vec<_>, _> = data
             .iter()
-            .map(|(name, dims, bytes)| {
-                TensorView::new(Dtype::F32, dims.clone(), bytes).map(|view| (name.clone(), view))
+            .map(|(name, dtype, dims, bytes)| {
+                TensorView::new(*dtype, dims.clone(), bytes).map(|view| (name.clone(), view))
             })
             .collect();
         let views = views.map_err(|_| TrainError::Decoder)?;
@@ -86,18 +86,55 @@ impl Generator {
         if description.version != VERSION {
             return Err(TrainError::ModelDescription);
         }
-        let shape = VaeShape::new(description.network)?;
-        let decoder = &shape.layers()[shape.latent_layer() + 1..];
-        let mut tensors = Vec::with_capacity(decoder.len());
-        for (index, layer) in decoder.iter().enumerate() {
-            tensors.push(read_layer(&file, index, layer)?);
-        }
-        if file.len() != 2 * decoder.len() {
-            let tensor = tensor_names(decoder.len()).0;
-            return Err(TrainError::ModelTensor { tensor });
-        }
-        Ok((Self::from_decoder(shape, tensors)?, description.notes))
+        let generator = match (description.network, description.mixture) {
+            (Some(network), None) => Self::Decoder(read_decoder(&file, network)?),
+            (None, Some(shape)) => Self::Mixture(read_mixture(&file, &shape)?),
+            _ => return Err(TrainError::ModelDescription),
+        };
+        Ok((generator, description.notes))
     }
+}
+
+fn write_decoder(decoder: &Decoder) -> Result<Vec<Entry>, TrainError> {
+    let mut data = Vec::new();
+    for (index, layer) in decoder.layers().iter().enumerate() {
+        let (weight_name, bias_name) = tensor_names(index);
+        for (name, tensor) in [
+            (weight_name, Some(layer.weight())),
+            (bias_name, layer.bias()),
+        ] {
+            let tensor = tensor.ok_or(TrainError::Decoder)?;
+            let values: Vec<f32> = tensor
+                .flatten_all()
+                .and_then(|flat| flat.to_vec1())
+                .map_err(|_| TrainError::Decoder)?;
+            data.push(float_entry(name, tensor.dims().to_vec(), &values));
+        }
+    }
+    Ok(data)
+}
+
+fn read_decoder(file: &SafeTensors<'_>, network: Network) -> Result<Decoder, TrainError> {
+    let shape = VaeShape::new(network)?;
+    let decoder = &shape.layers()[shape.latent_layer() + 1..];
+    let mut tensors = Vec::with_capacity(decoder.len());
+    for (index, layer) in decoder.iter().enumerate() {
+        tensors.push(read_layer(file, index, layer)?);
+    }
+    if file.len() != 2 * decoder.len() {
+        let tensor = tensor_names(decoder.len()).0;
+        return Err(TrainError::ModelTensor { tensor });
+    }
+    Decoder::from_decoder(shape, tensors)
+}
+
+/// A tensor of single-precision numbers.
+pub(crate) fn float_entry(name: String, dims: Vec<usize>, values: &[f32]) -> Entry {
+    let bytes = values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    (name, Dtype::F32, dims, bytes)
 }
 
 /// Reads one layer's matrix, turned row-major by input, and biases.
@@ -119,7 +156,7 @@ fn read_layer(
 }
 
 /// Reads one tensor whose dimensions must be `dims`.
-fn read_tensor(
+pub(crate) fn read_tensor(
     file: &SafeTensors<'_>,
     tensor: String,
     dims: &[usize],

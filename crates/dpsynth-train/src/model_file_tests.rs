@@ -12,7 +12,7 @@ fn generator() -> Generator {
     let weights: Vec<f32> = (0..shape.parameters())
         .map(|_| rng.normal() as f32)
         .collect();
-    Generator::from_weights(shape, &weights).unwrap()
+    Generator::Decoder(Decoder::from_weights(shape, &weights).unwrap())
 }
 
 fn notes() -> BTreeMap<String, String> {
@@ -43,7 +43,7 @@ fn what_is_written_is_read_back() {
     assert_eq!(bytes, original.to_bytes(&notes()).unwrap());
     let (read, read_notes) = Generator::from_bytes(&bytes).unwrap();
     assert_eq!(read_notes, notes());
-    assert_eq!(read.shape(), original.shape());
+    assert_eq!(read.domain_sizes(), original.domain_sizes());
     assert_eq!(read.to_bytes(&notes()).unwrap(), bytes);
     let draw = |generator: &Generator| generator.sample(500, &mut PublicRng::from_seed(3)).unwrap();
     assert_eq!(draw(&read), draw(&original));

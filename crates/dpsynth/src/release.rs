@@ -7,21 +7,22 @@ use std::path::{Path, PathBuf};
 
 use dpsynth_privacy::ledger::{ChargeRequest, Digest, Ledger, LedgerError, LedgerTerms};
 use dpsynth_privacy::{
-    DpSgd, Marginals, MechanismError, Paid, Private, Records, RecordsError, Released, Taint,
-    UnitCount, insecure,
+    ChosenMarginals, DpSgd, Marginals, MechanismError, Paid, Private, Records, RecordsError,
+    Released, Taint, UnitCount, insecure,
 };
 use dpsynth_table::{Format, ReadOptions, Schema, SchemaError, TableError, read, read_header};
 use dpsynth_train::{
     ClassCounts, Generator, StartingCounts, StepProgress, TrainError, TrainingPlan, fit,
+    fit_decoder, measure,
 };
 use thiserror::Error;
 
 use crate::folder::{Folder, FolderError};
 use crate::model_notes;
-use crate::plan::{PlanError, ReleasePlan};
+use crate::plan::{DecoderPlan, ModelPlan, PlanError, ReleasePlan, VaePlan};
 use crate::policy::Policy;
 use crate::report::{self, Ingredients, Report};
-use crate::synthesise::{SynthesisError, modelled_schema, synthesise};
+use crate::synthesise::{SynthesisError, synthesise};
 
 /// What a release is made from.
 pub struct ReleaseRequest<'a> {
@@ -56,6 +57,8 @@ pub enum Progress {
     Measuring,
     /// A training step was taken.
     Training(StepProgress),
+    /// A step of a fit to released counts was taken.
+    Fitting(StepProgress),
     /// Rows are being drawn and rules enforced.
     Sampling,
     /// Files are being written.
@@ -86,7 +89,7 @@ pub fn release(
     let folder = Folder::begin(out)?;
     let format = plan.format.map_or_else(|| Format::of_path(data), Ok)?;
     check_header(policy, data)?;
-    let modelled = modelled_schema(policy)?;
+    let modelled = policy.modelled_schema(plan.engine)?;
     let (mut ledger, mut paid) = match protection {
         Protection::Ledger(path) => {
             let mut ledger = Ledger::open(&path, &terms(policy))?;
@@ -252,19 +255,57 @@ fn fit_generator(
             (*count).max(1).unsigned_abs()
         }
     };
+    let generator = match &plan.model {
+        ModelPlan::Decoder(decoder) => {
+            fit_to_marginals(plan, decoder, units as f64, paid, records, on_progress)?
+        }
+        ModelPlan::Vae(vae) => train(plan, vae, units as f64, paid, records, on_progress)?,
+    };
+    Ok((generator, Some(units)))
+}
+
+/// Measures marginals and fits the decoder to them.
+fn fit_to_marginals(
+    plan: &ReleasePlan,
+    decoder: &DecoderPlan,
+    units: f64,
+    paid: &mut Paid,
+    records: &Private<Records>,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<Released<Generator>, ReleaseError> {
+    let chosen = paid.authorize::<ChosenMarginals>()?;
+    let measured = decoder.measure(chosen.mechanism().noise_multiplier, &plan.unit, units);
+    let measurements = measure(&measured, &mut chosen.open(records)?)?;
+    let steps = decoder.fit.steps * decoder.fit.restarts;
+    Ok(measurements.map(|measurements| {
+        Generator::Mixture(fit_decoder(&decoder.fit, &measurements, &mut |taken, _| {
+            on_progress(Progress::Fitting(StepProgress { taken, steps }));
+        }))
+    }))
+}
+
+/// Measures the counts to start from and trains the autoencoder.
+fn train(
+    plan: &ReleasePlan,
+    vae: &VaePlan,
+    units: f64,
+    paid: &mut Paid,
+    records: &Private<Records>,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<Released<Generator>, ReleaseError> {
     let marginals = paid.authorize::<Marginals>()?;
     let noise_stddev = marginals.mechanism().noise_multiplier.value();
-    let sizes = &plan.network().domain_sizes;
+    let sizes = &vae.shape.network().domain_sizes;
     let counts = marginals
         .measure(records)?
-        .map(|marginals| starting_counts(sizes, plan.target, marginals, noise_stddev));
+        .map(|marginals| starting_counts(sizes, vae.target, marginals, noise_stddev));
     let training = TrainingPlan {
-        shape: plan.shape.clone(),
-        expected_units: units as f64,
-        optimiser: plan.optimiser,
+        shape: vae.shape.clone(),
+        expected_units: units,
+        optimiser: vae.optimiser,
         seed: plan.seed,
     };
-    let generator = fit(
+    Ok(fit(
         &training,
         &counts,
         paid.authorize::<DpSgd>()?,
@@ -272,8 +313,7 @@ fn fit_generator(
         &mut |step| {
             on_progress(Progress::Training(step));
         },
-    )?;
-    Ok((generator, Some(units)))
+    )?)
 }
 
 /// Sorts measured marginals into the counts at which training starts. Without a target they are

@@ -2,11 +2,11 @@
 
 use dpsynth_constraints::{Limits, RuleError, RuleOutcome};
 use dpsynth_privacy::PublicRng;
-use dpsynth_table::{Schema, SchemaError, Table, TableError};
+use dpsynth_table::{SchemaError, Table, TableError};
 use dpsynth_train::{Generator, TrainError};
 use thiserror::Error;
 
-use crate::policy::Policy;
+use crate::policy::{Engine, Policy};
 
 /// Draws exactly `rows` rows that lie in the schema and obey every rule.
 ///
@@ -20,8 +20,8 @@ pub fn synthesise(
     rows: usize,
     seed: u64,
 ) -> Result<(Table, Vec<RuleOutcome>), SynthesisError> {
-    let modelled = modelled_schema(policy)?;
-    if modelled.codes() != generator.shape().network().domain_sizes {
+    let modelled = policy.modelled_schema(engine(generator))?;
+    if modelled.codes() != generator.domain_sizes() {
         return Err(SynthesisError::PolicyMismatch);
     }
     let streams = PublicRng::from_seed(seed);
@@ -54,12 +54,12 @@ pub fn synthesise(
     Ok((table, outcomes))
 }
 
-/// The schema of the columns that the generator draws.
-///
-/// # Errors
-/// If no column is left, which a policy excludes.
-pub fn modelled_schema(policy: &Policy) -> Result<Schema, SchemaError> {
-    policy.schema.without(&policy.derived())
+/// The engine that makes generators of this kind.
+fn engine(generator: &Generator) -> Engine {
+    match generator {
+        Generator::Decoder(_) => Engine::Vae,
+        Generator::Mixture(_) => Engine::Decoder,
+    }
 }
 
 // Streams of the public seed. Stream 0 draws the initial weights.

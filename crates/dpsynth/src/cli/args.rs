@@ -151,6 +151,8 @@ pub(super) struct Explain {
 /// Engines by the names that flags use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum EngineName {
+    /// A decoder fitted to noisy marginals
+    Decoder,
     /// A variational autoencoder trained by DP-SGD
     Vae,
 }

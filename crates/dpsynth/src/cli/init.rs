@@ -84,7 +84,6 @@ fn draft(data: &Path, header: &[String], delimiter: u8) -> String {
          expected_units = \"count\"     # a public number of rows saves budget; \"count\" pays for a noisy one\n\
          # reason = \"OWNER: why are these figures acceptable?\"\n\n\
          [model]\n\
-         engine = \"vae\"\n\
          # target = \"OWNER: the column whose dependence on the others matters most\"\n",
         toml_string(&name),
         toml_string(

@@ -9,7 +9,7 @@ use dpsynth_table::Format;
 use super::args::{Asked, EngineName, FormatName, Plan};
 use super::error::CliError;
 use super::{print, public_seed, read_policy};
-use crate::plan::ReleasePlan;
+use crate::plan::{ModelPlan, ReleasePlan};
 use crate::policy::{Engine, Policy};
 use crate::report::{epsilon_down, epsilon_up, mechanism_in_words};
 
@@ -43,11 +43,17 @@ pub(super) fn plan(policy: &Policy, asked: &Asked) -> Result<ReleasePlan, CliErr
         FormatName::Parquet => Format::Parquet,
     });
     let tightened = policy.tighten(epsilon, delta, asked.rows, format)?;
-    let mut plan = ReleasePlan::new(policy, &tightened, public_seed(asked.seed)?)?;
-    if let Some(EngineName::Vae) = asked.engine {
-        plan.engine = Engine::Vae;
-    }
-    Ok(plan)
+    let engine = match asked.engine {
+        Some(EngineName::Decoder) => Engine::Decoder,
+        Some(EngineName::Vae) => Engine::Vae,
+        None => policy.model.engine,
+    };
+    Ok(ReleasePlan::new(
+        policy,
+        &tightened,
+        engine,
+        public_seed(asked.seed)?,
+    )?)
 }
 
 /// The ledger that a release is charged to.
@@ -109,13 +115,22 @@ fn head(page: &mut String, policy: &Policy, plan: &ReleasePlan) -> std::fmt::Res
         Some(rows) => writeln!(page, "  rows            {rows}")?,
         None => writeln!(page, "  rows            as many as the noisy count says")?,
     }
-    writeln!(
-        page,
-        "  network         {} columns, {} cells, {} parameters\n",
-        plan.shape.columns(),
-        plan.shape.total_codes(),
-        plan.shape.parameters()
-    )
+    match &plan.model {
+        ModelPlan::Decoder(decoder) => writeln!(
+            page,
+            "  model           {} columns, {} cells to count, {} mixture components\n",
+            decoder.codes.len(),
+            decoder.codes.iter().sum::<u32>(),
+            decoder.fit.components * decoder.fit.restarts as usize
+        ),
+        ModelPlan::Vae(vae) => writeln!(
+            page,
+            "  network         {} columns, {} cells, {} parameters\n",
+            vae.shape.columns(),
+            vae.shape.total_codes(),
+            vae.shape.parameters()
+        ),
+    }
 }
 
 fn stages(page: &mut String, plan: &ReleasePlan) -> std::fmt::Result {

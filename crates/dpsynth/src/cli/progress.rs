@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use dpsynth_train::StepProgress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::release::Progress;
@@ -12,7 +13,7 @@ pub(super) struct Display {
     bar: ProgressBar,
     plain: bool,
     epsilon: String,
-    tenths: u32,
+    tenths: u64,
 }
 
 impl Display {
@@ -39,28 +40,31 @@ impl Display {
             Progress::Charged => self.stage(&format!("charged: {}", self.epsilon)),
             Progress::Loading => self.stage("reading the table"),
             Progress::Measuring => self.stage("measuring counts"),
-            Progress::Training(step) => {
-                if self.bar.length() != Some(u64::from(step.steps)) {
-                    self.stage("training");
-                    self.bar.set_length(u64::from(step.steps));
-                    self.bar.set_style(training_style());
-                }
-                self.bar.set_position(u64::from(step.taken));
-                let tenths = step.taken * 10 / step.steps.max(1);
-                if self.plain && tenths > self.tenths {
-                    self.tenths = tenths;
-                    let left = self.bar.eta().as_secs();
-                    self.line(&format!(
-                        "training: step {} of {}, about {left} s left",
-                        step.taken, step.steps
-                    ));
-                }
-            }
+            Progress::Training(step) => self.step("training", step),
+            Progress::Fitting(step) => self.step("fitting", step),
             Progress::Sampling => {
                 self.bar.unset_length();
                 self.stage("drawing rows and enforcing rules");
             }
             Progress::Writing => self.stage("writing the release"),
+        }
+    }
+
+    fn step(&mut self, doing: &str, step: StepProgress) {
+        if self.bar.length() != Some(u64::from(step.steps)) {
+            self.stage(doing);
+            self.bar.set_length(u64::from(step.steps));
+            self.bar.set_style(training_style());
+        }
+        self.bar.set_position(u64::from(step.taken));
+        let tenths = u64::from(step.taken) * 10 / u64::from(step.steps.max(1));
+        if self.plain && tenths > self.tenths {
+            self.tenths = tenths;
+            let left = self.bar.eta().as_secs();
+            self.line(&format!(
+                "{doing}: step {} of {}, about {left} s left",
+                step.taken, step.steps
+            ));
         }
     }
 

@@ -1,14 +1,10 @@
 //! Settings chosen from public figures alone.
 
 use dpsynth_privacy::{ClipNorm, DpSgd, NoiseMultiplier, NumberError, SamplingRate, StepCount};
-use dpsynth_train::{Network, NoiseVariance, Optimiser};
-
-use super::ModelledColumn;
+use dpsynth_train::{FitPlan, Network, NoiseVariance, Optimiser};
 
 /// What the public figures decide.
 pub(super) struct Settings {
-    /// Share of the budget for the number of units, where it is not public.
-    pub(super) unit_count_share: f64,
     /// Share of the budget for the counts that training starts from.
     pub(super) starting_share: f64,
     pub(super) sampling_rate: SamplingRate,
@@ -22,24 +18,20 @@ pub(super) struct Settings {
 ///
 /// Large samples and few steps, because noise averages out over the units of a sample and adds up
 /// over steps; beyond [`LARGEST_BATCH`] a larger sample would only take longer.
-pub(super) fn settings(
-    units: Option<u64>,
-    columns: &[ModelledColumn],
-) -> Result<Settings, NumberError> {
+pub(super) fn settings(units: Option<u64>, codes: &[u32]) -> Result<Settings, NumberError> {
     let largest = units.map_or(1.0, |units| LARGEST_BATCH / units.max(1) as f64);
     Ok(Settings {
-        unit_count_share: 0.01,
         starting_share: 0.08,
         sampling_rate: SamplingRate::at_most(largest.min(0.25))?,
         steps: StepCount::new(300)?,
         clip_norm: ClipNorm::new(2.0)?,
         network: Network {
-            domain_sizes: columns.iter().map(|column| column.codes).collect(),
+            domain_sizes: codes.to_vec(),
             encoder_hidden: vec![64],
             decoder_hidden: vec![64, 64],
             latent: 8,
             kl_weight: 1.0,
-            column_weights: vec![1.0; columns.len()],
+            column_weights: vec![1.0; codes.len()],
         },
         optimiser: Optimiser {
             learning_rate: 1e-2,
@@ -52,6 +44,28 @@ pub(super) fn settings(
         },
     })
 }
+
+/// How a decoder is fitted.
+///
+/// It costs no budget, so it is a matter of minutes: two starts, because the mean of several fits
+/// is closer to the truth than each of them.
+pub(super) fn fit(seed: u64) -> FitPlan {
+    FitPlan {
+        latent: 64,
+        hidden: 256,
+        components: 1024,
+        steps: 900,
+        learning_rate: 5e-3,
+        restarts: 3,
+        seed,
+    }
+}
+
+/// Share of the budget for the number of units, where it is not public.
+pub(super) const UNIT_COUNT_SHARE: f64 = 0.01;
+
+/// Noise multiplier that the plan of a release without privacy pretends.
+pub(super) const HARDLY_ANY_NOISE: f64 = 0.25;
 
 /// Units that a step draws at most, on average.
 const LARGEST_BATCH: f64 = 16_384.0;

@@ -1,9 +1,10 @@
 //! What public figures say, before anything is spent, about the data to expect.
 
-use dpsynth_privacy::Mechanism;
+use dpsynth_privacy::{DpSgd, Mechanism};
+use dpsynth_train::MeasureOutlook;
 use serde::Serialize;
 
-use super::ReleasePlan;
+use super::{DecoderPlan, ModelPlan, ReleasePlan, VaePlan};
 
 /// Predictions from public figures: the size of the noise beside the size of what it hides.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,83 +29,122 @@ const POOR_ONE_WAY: f64 = 0.05;
 const POOR_TRAINING: f64 = 0.05;
 
 pub(super) fn expectation(plan: &ReleasePlan) -> Expectation {
-    let sizes = &plan.network().domain_sizes;
-    let (mut one_way_error, mut step_noise_to_signal) = (None, None);
-    let mut remarks = Vec::new();
+    let mut expected = Expectation {
+        one_way_error: None,
+        step_noise_to_signal: None,
+        remarks: Vec::new(),
+    };
     let Some(units) = plan.units.map(|units| units as f64) else {
-        remarks.push(
+        expected.remarks.push(
             "the number of units is not public, so the size of the noise relative to the data \
              cannot be foretold"
                 .to_owned(),
         );
-        return Expectation {
-            one_way_error,
-            step_noise_to_signal,
-            remarks,
-        };
+        return expected;
     };
     for stage in &plan.stages {
-        match &stage.mechanism {
-            // No plan of this version holds those of OpenDP.
-            Mechanism::LaplaceCounts(_)
-            | Mechanism::OpenCategories(_)
-            | Mechanism::Quantiles(_)
-            | Mechanism::TopCells(_)
-            | Mechanism::UnitCount(_) => {}
-            Mechanism::Marginals(marginals) => {
-                let noise = marginals.noise_multiplier.value();
-                // The mean of |N(0, σ²)| is σ·√(2/π); half the sum over the cells is the distance.
-                // Cells that are empty are cut at 0, so a distance is at most 1.
-                // A column measured by class is the sum of its classes, with their noises.
-                let classes = plan.target.map_or(1.0, |target| f64::from(sizes[target]));
-                let noise = noise * classes.sqrt();
-                let mean_absolute = noise * (2.0 / std::f64::consts::PI).sqrt();
-                let error = sizes
-                    .iter()
-                    .map(|&cells| (0.5 * f64::from(cells) * mean_absolute / units).min(1.0))
-                    .sum::<f64>()
-                    / sizes.len() as f64;
-                one_way_error = Some(error);
-                remarks.push(format!(
-                    "each count of a single column is off by about {noise:.1} rows; that alone puts a \
-                     distance of about {error:.3} between real and measured columns (0 is equal, 1 \
-                     is disjoint)"
-                ));
-                if error > POOR_ONE_WAY {
-                    remarks.push(format!(
-                        "single columns will differ visibly from the real ones: {units:.0} rows are few \
-                         for this budget and this many cells; declare fewer cells or categories, \
-                         drop columns, or raise epsilon if you may"
-                    ));
-                }
+        match (&stage.mechanism, &plan.model) {
+            (Mechanism::ChosenMarginals(chosen), ModelPlan::Decoder(decoder)) => {
+                let measured = decoder.measure(chosen.noise_multiplier, &plan.unit, units);
+                expected.foretell_measurement(&measured.outlook(), decoder, units);
             }
-            Mechanism::DpSgd(sgd) => {
-                let noise = sgd.noise_multiplier.value();
-                let batch = sgd.sampling_rate.value() * units;
-                let parameters = plan.shape.parameters() as f64;
-                let ratio = noise * parameters.sqrt() / batch;
-                step_noise_to_signal = Some(ratio);
-                // Steps add up linearly and noise in the square root of their number.
-                let overall = ratio / f64::from(sgd.steps.value()).sqrt();
-                remarks.push(format!(
-                    "one training step averages about {batch:.0} rows; its noise is {ratio:.1} times \
-                     the largest possible gradient, over all {} steps {overall:.2} times",
-                    sgd.steps.value()
-                ));
-                if overall > POOR_TRAINING {
-                    remarks.push(
-                        "training will learn little beyond the single columns: expect weak or no \
-                         dependence between columns in the synthetic table, and do not use it for \
-                         questions about several columns at once"
-                            .to_owned(),
-                    );
-                }
+            (Mechanism::Marginals(marginals), ModelPlan::Vae(vae)) => {
+                expected.foretell_counts(marginals.noise_multiplier.value(), vae, units);
             }
+            (Mechanism::DpSgd(sgd), ModelPlan::Vae(vae)) => {
+                expected.foretell_training(sgd, vae, units);
+            }
+            // What else a plan holds says nothing about the columns.
+            _ => {}
         }
     }
-    Expectation {
-        one_way_error,
-        step_noise_to_signal,
-        remarks,
+    expected
+}
+
+impl Expectation {
+    fn foretell_measurement(
+        &mut self,
+        outlook: &MeasureOutlook,
+        decoder: &DecoderPlan,
+        units: f64,
+    ) {
+        self.foretell_one_way(outlook.one_way_noise, &decoder.codes, units);
+        let cells = units / outlook.groups.powi(2);
+        let within = if outlook.split {
+            ", within each class of the target"
+        } else {
+            ""
+        };
+        self.remarks.push(format!(
+            "numeric columns are cut into about {:.0} groups; each count of a pair of columns is off by about {:.0} \
+             rows{within}, and those of the pairs that depend most by much less; a cell of two numeric columns \
+             holds {cells:.0} rows on average",
+            outlook.groups, outlook.pair_noise
+        ));
+        if outlook.groups <= FEW_GROUPS {
+            self.remarks.push(
+                "only strong dependence between columns will be seen: rows are few for this budget and this many \
+                 columns; drop columns, or raise epsilon if you may"
+                    .to_owned(),
+            );
+        }
+    }
+
+    fn foretell_counts(&mut self, noise: f64, vae: &VaePlan, units: f64) {
+        let sizes = &vae.shape.network().domain_sizes;
+        // A column measured by class is the sum of its classes, with their noises.
+        let classes = vae.target.map_or(1.0, |target| f64::from(sizes[target]));
+        self.foretell_one_way(noise * classes.sqrt(), sizes, units);
+        if self.one_way_error.is_some_and(|error| error > POOR_ONE_WAY) {
+            self.remarks.push(format!(
+                "single columns will differ visibly from the real ones: {units:.0} rows are few \
+                 for this budget and this many cells; declare fewer cells or categories, \
+                 drop columns, or raise epsilon if you may"
+            ));
+        }
+    }
+
+    /// States the noise of the counts of single columns.
+    fn foretell_one_way(&mut self, noise: f64, sizes: &[u32], units: f64) {
+        // The mean of |N(0, σ²)| is σ·√(2/π); half the sum over the cells is the distance.
+        // Cells that are empty are cut at 0, so a distance is at most 1.
+        let mean_absolute = noise * (2.0 / std::f64::consts::PI).sqrt();
+        let error = sizes
+            .iter()
+            .map(|&cells| (0.5 * f64::from(cells) * mean_absolute / units).min(1.0))
+            .sum::<f64>()
+            / sizes.len() as f64;
+        self.one_way_error = Some(error);
+        self.remarks.push(format!(
+            "each count of a single column is off by about {noise:.1} rows; that alone puts a \
+             distance of about {error:.3} between real and measured columns (0 is equal, 1 \
+             is disjoint), before neighbouring cells are averaged"
+        ));
+    }
+
+    fn foretell_training(&mut self, sgd: &DpSgd, vae: &VaePlan, units: f64) {
+        let noise = sgd.noise_multiplier.value();
+        let batch = sgd.sampling_rate.value() * units;
+        let parameters = vae.shape.parameters() as f64;
+        let ratio = noise * parameters.sqrt() / batch;
+        self.step_noise_to_signal = Some(ratio);
+        // Steps add up linearly and noise in the square root of their number.
+        let overall = ratio / f64::from(sgd.steps.value()).sqrt();
+        self.remarks.push(format!(
+            "one training step averages about {batch:.0} rows; its noise is {ratio:.1} times \
+             the largest possible gradient, over all {} steps {overall:.2} times",
+            sgd.steps.value()
+        ));
+        if overall > POOR_TRAINING {
+            self.remarks.push(
+                "training will learn little beyond the single columns: expect weak or no \
+                 dependence between columns in the synthetic table, and do not use it for \
+                 questions about several columns at once"
+                    .to_owned(),
+            );
+        }
     }
 }
+
+/// Groups of a numeric column at or below which pairs of columns are mostly noise.
+const FEW_GROUPS: f64 = 9.0;

@@ -4,11 +4,13 @@ mod defaults;
 mod expect;
 
 use dpsynth_privacy::{
-    Adjacency, Delta, DpEvent, DpSgd, Epsilon, Marginals, Mechanism, NoiseMultiplier, NumberError,
-    PrivacyUnit, UnitCount, accountant,
+    Adjacency, ChosenMarginals, Delta, DpEvent, DpSgd, Epsilon, Marginals, Mechanism,
+    NoiseMultiplier, NumberError, PrivacyUnit, UnitCount, accountant,
 };
-use dpsynth_table::Format;
-use dpsynth_train::{Network, Optimiser, TrainError, VaeShape, fits_classes};
+use dpsynth_table::{Domain, Format, Schema, SchemaError};
+use dpsynth_train::{
+    CodeOrder, FitPlan, MeasurePlan, Optimiser, TrainError, VaeShape, fits_classes,
+};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -41,15 +43,63 @@ pub struct ReleasePlan {
     pub format: Option<Format>,
     /// What is paid for, in the order in which it runs.
     pub stages: Vec<Stage>,
-    /// The network that DP-SGD trains.
+    /// What is fitted to what the stages release.
+    pub model: ModelPlan,
+    /// Seed of everything that is post-processing.
+    pub seed: u64,
+}
+
+/// What is fitted to what the stages release.
+#[derive(Clone, Debug)]
+pub enum ModelPlan {
+    /// A decoder, to noisy marginals.
+    Decoder(DecoderPlan),
+    /// A variational autoencoder, by DP-SGD.
+    Vae(VaePlan),
+}
+
+/// A decoder that is fitted to noisy marginals.
+#[derive(Clone, Debug)]
+pub struct DecoderPlan {
+    /// Number of codes of each modelled column.
+    pub codes: Vec<u32>,
+    /// What the order of each column's codes means.
+    pub orders: Vec<CodeOrder>,
+    /// Position among the modelled columns of the policy's target.
+    pub target: Option<usize>,
+    /// How it is fitted.
+    pub fit: FitPlan,
+}
+
+impl DecoderPlan {
+    /// What is measured, for a public or noisy number of units.
+    #[must_use]
+    pub fn measure(
+        &self,
+        noise_multiplier: NoiseMultiplier,
+        unit: &PrivacyUnit,
+        units: f64,
+    ) -> MeasurePlan {
+        MeasurePlan {
+            codes: self.codes.clone(),
+            orders: self.orders.clone(),
+            target: self.target,
+            units,
+            noise_stddev: noise_multiplier.value() * f64::from(unit.max_rows()),
+        }
+    }
+}
+
+/// A variational autoencoder that is trained by DP-SGD.
+#[derive(Clone, Debug)]
+pub struct VaePlan {
+    /// The network.
     pub shape: VaeShape,
     /// How its weights follow the noisy gradients.
     pub optimiser: Optimiser,
     /// Position among the modelled columns of the column whose classes training starts from: the
     /// policy's target, if it has few classes.
     pub target: Option<usize>,
-    /// Seed of everything that is post-processing.
-    pub seed: u64,
 }
 
 /// One mechanism of a release, and what it costs.
@@ -72,6 +122,8 @@ pub struct Stage {
 pub enum Purpose {
     /// The noisy number of units, where the policy states none.
     UnitCount,
+    /// Noisy marginals to which the decoder is fitted.
+    Marginals,
     /// Noisy counts of each column, by class of the target where there is one, at which the
     /// decoder starts.
     StartingCounts,
@@ -85,6 +137,7 @@ impl Purpose {
     pub fn describe(self) -> &'static str {
         match self {
             Self::UnitCount => "number of units",
+            Self::Marginals => "marginals to fit",
             Self::StartingCounts => "counts to start from",
             Self::Training => "training steps (DP-SGD)",
         }
@@ -100,66 +153,64 @@ impl ReleasePlan {
     /// # Errors
     /// If the budget is too small for any noise that the mechanisms support, or the columns make
     /// no network.
-    pub fn new(policy: &Policy, asked: &Tightened, seed: u64) -> Result<Self, PlanError> {
-        let columns = modelled_columns(policy)?;
+    pub fn new(
+        policy: &Policy,
+        asked: &Tightened,
+        engine: Engine,
+        seed: u64,
+    ) -> Result<Self, PlanError> {
+        if policy.privacy.unit != PrivacyUnit::Row {
+            return Err(PlanError::UnitUnsupported);
+        }
         let units = match policy.privacy.expected_units {
             ExpectedUnits::Public(units) => Some(units),
             ExpectedUnits::Count => None,
         };
         let adjacency = policy.privacy.adjacency;
-        let settings = defaults::settings(units, &columns)?;
-        let shape = VaeShape::new(settings.network)?;
-        let target = columns
-            .iter()
-            .position(|column| column.target)
-            .filter(|&target| fits_classes(&shape, columns[target].codes as usize));
-        let mut mechanisms = Vec::new();
-        // The noise at which one Gaussian alone would spend the whole budget; a share of the
-        // budget is a share of its inverse square (Dong, Roth & Su 2022, Corollary 3.3).
-        let alone = accountant::calibrate(
-            |noise_multiplier| DpEvent::Gaussian {
-                noise_multiplier: noise_multiplier.value(),
-            },
+        let schema = policy.modelled_schema(engine)?;
+        let target = policy
+            .model
+            .target
+            .as_deref()
+            .and_then(|target| schema.position(target));
+        let budget = Budget {
             adjacency,
-            asked.epsilon,
-            asked.delta,
-        )?;
-        let share = |share: f64, mechanisms: f64| {
-            NoiseMultiplier::new(alone.value() * (mechanisms / share).sqrt())
+            epsilon: asked.epsilon,
+            delta: asked.delta,
         };
+        let mut mechanisms = Vec::new();
         if units.is_none() {
             mechanisms.push((
                 Purpose::UnitCount,
                 Mechanism::UnitCount(UnitCount {
-                    noise_multiplier: share(settings.unit_count_share, 1.0)?,
+                    noise_multiplier: budget.share(defaults::UNIT_COUNT_SHARE, 1.0)?,
                 }),
             ));
         }
-        mechanisms.push((
-            Purpose::StartingCounts,
-            Mechanism::Marginals(Marginals {
-                column_sets: column_sets(columns.len() as u32, target),
-                noise_multiplier: share(settings.starting_share, columns.len() as f64)?,
-            }),
-        ));
-        let sgd = |noise_multiplier| DpSgd {
-            sampling_rate: settings.sampling_rate,
-            steps: settings.steps,
-            noise_multiplier,
-            clip_norm: settings.clip_norm,
+        let model = match engine {
+            Engine::Decoder => {
+                mechanisms = budget.decoder_stages(mechanisms)?;
+                ModelPlan::Decoder(DecoderPlan {
+                    codes: schema.codes(),
+                    orders: code_orders(&schema),
+                    target,
+                    fit: defaults::fit(seed),
+                })
+            }
+            Engine::Vae => {
+                let settings = defaults::settings(units, &schema.codes())?;
+                let shape = VaeShape::new(settings.network.clone())?;
+                let target =
+                    target.filter(|&target| fits_classes(&shape, schema.codes()[target] as usize));
+                mechanisms = budget.vae_stages(mechanisms, &settings, target)?;
+                ModelPlan::Vae(VaePlan {
+                    shape,
+                    optimiser: settings.optimiser,
+                    target,
+                })
+            }
         };
-        let composed = |noise_multiplier| DpEvent::Composed {
-            events: mechanisms
-                .iter()
-                .map(|(_, mechanism)| mechanism.event())
-                .chain([Mechanism::DpSgd(sgd(noise_multiplier)).event()])
-                .collect(),
-        };
-        let noise_multiplier =
-            accountant::calibrate(composed, adjacency, asked.epsilon, asked.delta)?;
-        let epsilon_spent =
-            accountant::epsilon(&composed(noise_multiplier), adjacency, asked.delta)?;
-        mechanisms.push((Purpose::Training, Mechanism::DpSgd(sgd(noise_multiplier))));
+        let epsilon_spent = accountant::epsilon(&composed(&mechanisms), adjacency, asked.delta)?;
         let stages = mechanisms
             .into_iter()
             .map(|(purpose, mechanism)| {
@@ -173,7 +224,7 @@ impl ReleasePlan {
             })
             .collect::<Result<_, PlanError>>()?;
         Ok(Self {
-            engine: policy.model.engine,
+            engine,
             epsilon: asked.epsilon,
             delta: asked.delta,
             epsilon_spent,
@@ -183,9 +234,7 @@ impl ReleasePlan {
             rows: asked.rows,
             format: asked.format,
             stages,
-            shape,
-            optimiser: settings.optimiser,
-            target,
+            model,
             seed,
         })
     }
@@ -200,14 +249,23 @@ impl ReleasePlan {
     pub fn without_privacy(mut self) -> Result<Self, PlanError> {
         let (sgd, optimiser) = defaults::without_privacy()?;
         for stage in &mut self.stages {
-            if let Mechanism::DpSgd(paid) = &mut stage.mechanism {
-                *paid = DpSgd {
-                    noise_multiplier: paid.noise_multiplier,
-                    ..sgd.clone()
-                };
+            match &mut stage.mechanism {
+                Mechanism::DpSgd(paid) => {
+                    *paid = DpSgd {
+                        noise_multiplier: paid.noise_multiplier,
+                        ..sgd.clone()
+                    };
+                }
+                // Groups are as fine as hardly any noise would allow.
+                Mechanism::ChosenMarginals(chosen) => {
+                    chosen.noise_multiplier = NoiseMultiplier::new(defaults::HARDLY_ANY_NOISE)?;
+                }
+                _ => {}
             }
         }
-        self.optimiser = optimiser;
+        if let ModelPlan::Vae(vae) = &mut self.model {
+            vae.optimiser = optimiser;
+        }
         Ok(self)
     }
 
@@ -277,12 +335,113 @@ impl ReleasePlan {
     pub fn expectation(&self) -> Expectation {
         expect::expectation(self)
     }
+}
 
-    /// The network as it is written down.
-    #[must_use]
-    pub fn network(&self) -> &Network {
-        self.shape.network()
+/// What a release may spend.
+struct Budget {
+    adjacency: Adjacency,
+    epsilon: Epsilon,
+    delta: Delta,
+}
+
+impl Budget {
+    /// The noise at which `mechanisms` Gaussians together spend a share of the budget.
+    ///
+    /// A share of the budget is a share of the inverse square of the noise at which one Gaussian
+    /// would spend all of it (Dong, Roth & Su 2022, Corollary 3.3).
+    fn share(&self, share: f64, mechanisms: f64) -> Result<NoiseMultiplier, PlanError> {
+        let alone = self.calibrate(|noise_multiplier| DpEvent::Gaussian {
+            noise_multiplier: noise_multiplier.value(),
+        })?;
+        Ok(NoiseMultiplier::new(
+            alone.value() * (mechanisms / share).sqrt(),
+        )?)
     }
+
+    fn calibrate(
+        &self,
+        event: impl Fn(NoiseMultiplier) -> DpEvent,
+    ) -> Result<NoiseMultiplier, PlanError> {
+        Ok(accountant::calibrate(
+            event,
+            self.adjacency,
+            self.epsilon,
+            self.delta,
+        )?)
+    }
+
+    /// Adds a last mechanism that spends what the others leave.
+    fn spend_the_rest(
+        &self,
+        mut mechanisms: Vec<(Purpose, Mechanism)>,
+        purpose: Purpose,
+        last: impl Fn(NoiseMultiplier) -> Mechanism,
+    ) -> Result<Vec<(Purpose, Mechanism)>, PlanError> {
+        let noise_multiplier = self.calibrate(|noise_multiplier| {
+            let mut all = mechanisms.clone();
+            all.push((purpose, last(noise_multiplier)));
+            composed(&all)
+        })?;
+        mechanisms.push((purpose, last(noise_multiplier)));
+        Ok(mechanisms)
+    }
+
+    fn decoder_stages(
+        &self,
+        mechanisms: Vec<(Purpose, Mechanism)>,
+    ) -> Result<Vec<(Purpose, Mechanism)>, PlanError> {
+        self.spend_the_rest(mechanisms, Purpose::Marginals, |noise_multiplier| {
+            Mechanism::ChosenMarginals(ChosenMarginals { noise_multiplier })
+        })
+    }
+
+    fn vae_stages(
+        &self,
+        mut mechanisms: Vec<(Purpose, Mechanism)>,
+        settings: &defaults::Settings,
+        target: Option<usize>,
+    ) -> Result<Vec<(Purpose, Mechanism)>, PlanError> {
+        let columns = settings.network.domain_sizes.len();
+        mechanisms.push((
+            Purpose::StartingCounts,
+            Mechanism::Marginals(Marginals {
+                column_sets: column_sets(columns as u32, target),
+                noise_multiplier: self.share(settings.starting_share, columns as f64)?,
+            }),
+        ));
+        self.spend_the_rest(mechanisms, Purpose::Training, |noise_multiplier| {
+            Mechanism::DpSgd(DpSgd {
+                sampling_rate: settings.sampling_rate,
+                steps: settings.steps,
+                noise_multiplier,
+                clip_norm: settings.clip_norm,
+            })
+        })
+    }
+}
+
+fn composed(mechanisms: &[(Purpose, Mechanism)]) -> DpEvent {
+    DpEvent::Composed {
+        events: mechanisms
+            .iter()
+            .map(|(_, mechanism)| mechanism.event())
+            .collect(),
+    }
+}
+
+/// What the order of each column's codes means.
+fn code_orders(schema: &Schema) -> Vec<CodeOrder> {
+    schema
+        .columns()
+        .iter()
+        .zip(schema.coders())
+        .map(|(column, coder)| match (&column.domain, coder.grid()) {
+            (Domain::Categorical { .. }, _) | (_, None) => CodeOrder::Nominal,
+            (_, Some(grid)) => CodeOrder::Ordered {
+                values: grid.cells(),
+            },
+        })
+        .collect()
 }
 
 /// Which marginals training starts from: single columns, each together with the target if there
@@ -303,29 +462,6 @@ const PROFILE_DELTAS: [f64; 6] = [1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9];
 /// The level of the test whose power the report states.
 const TEST_LEVEL: f64 = 0.05;
 
-/// What the plan needs to know of a modelled column.
-struct ModelledColumn {
-    codes: u32,
-    target: bool,
-}
-
-fn modelled_columns(policy: &Policy) -> Result<Vec<ModelledColumn>, PlanError> {
-    if policy.privacy.unit != PrivacyUnit::Row {
-        return Err(PlanError::UnitUnsupported);
-    }
-    let names = policy.modelled();
-    Ok(policy
-        .schema
-        .columns()
-        .iter()
-        .filter(|column| names.contains(&column.name.as_str()))
-        .map(|column| ModelledColumn {
-            codes: column.codes(),
-            target: policy.model.target.as_deref() == Some(column.name.as_str()),
-        })
-        .collect())
-}
-
 /// Why there is no plan.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -339,6 +475,9 @@ pub enum PlanError {
     /// A number is out of the range that a mechanism supports.
     #[error(transparent)]
     Number(#[from] NumberError),
+    /// The columns make no schema.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// Units of several rows.
     #[error(
         "units of several rows are not supported in this version; use `unit = \"row\"` only if no person has more than one row, otherwise wait for the version that caps rows"
@@ -357,6 +496,7 @@ impl PlanError {
             Self::Accounting(error) => error.code(),
             Self::Network(error) => error.code(),
             Self::Number(error) => error.code(),
+            Self::Schema(error) => error.code(),
             Self::UnitUnsupported => "DPS4101",
         }
     }

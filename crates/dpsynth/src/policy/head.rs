@@ -238,8 +238,8 @@ pub(super) fn figure(number: f64) -> String {
 /// Reads `[model]`, without the target.
 pub(super) fn engine(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Engine> {
     match section.optional("engine") {
-        Some(field) => field.word(&[(Engine::Vae.name(), Engine::Vae)], out),
-        None => Some(Engine::Vae),
+        Some(field) => field.word(&Engine::ALL.map(|engine| (engine.name(), engine)), out),
+        None => Some(Engine::ALL[0]),
     }
 }
 

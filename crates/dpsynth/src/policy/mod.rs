@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 use dpsynth_constraints::{RuleSpec, Rules};
 use dpsynth_privacy::{Adjacency, Delta, Epsilon, PrivacyUnit};
-use dpsynth_table::{Format, Schema};
+use dpsynth_table::{Format, Schema, SchemaError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -99,6 +99,21 @@ impl Policy {
     /// Returns the columns that are computed by a rule and not modelled.
     pub fn derived(&self) -> Vec<String> {
         self.rules.derived_columns()
+    }
+
+    /// Returns the schema of the columns that `engine` models.
+    ///
+    /// The decoder's cells are fine, because it learns from counts which of them to take together;
+    /// the autoencoder's are those of the policy.
+    ///
+    /// # Errors
+    /// If no column is left, which a policy excludes.
+    pub fn modelled_schema(&self, engine: Engine) -> Result<Schema, SchemaError> {
+        let schema = self.schema.without(&self.derived())?;
+        match engine {
+            Engine::Decoder => schema.finer(),
+            Engine::Vae => Ok(schema),
+        }
     }
 
     /// Returns the columns that are modelled, in the order of the schema: all that are kept but the
@@ -184,14 +199,20 @@ pub struct Model {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Engine {
+    /// A decoder fitted to noisy marginals: the default.
+    Decoder,
     /// A variational autoencoder trained by DP-SGD.
     Vae,
 }
 
 impl Engine {
+    /// All engines, the default first.
+    pub const ALL: [Self; 2] = [Self::Decoder, Self::Vae];
+
     /// Returns the name that policies and flags use.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Decoder => "decoder",
             Self::Vae => "vae",
         }
     }

@@ -82,7 +82,7 @@ fn root<'a>(table: &'a DeTable<'a>, text: &str, out: &mut Vec<Finding>) -> Optio
     let derived = derived_columns(&rule_specs);
     let (engine, target) = match model {
         Some(field) => read_model(&field, columns.as_ref(), &derived, out)?,
-        None => (Some(Engine::Vae), None),
+        None => (Some(Engine::ALL[0]), None),
     };
     let columns = columns?;
     if let Some((table, Some(privacy))) = &privacy

@@ -6,11 +6,11 @@ use dpsynth_privacy::{DpEvent, Taint};
 use dpsynth_table::{Column, Domain, Missing};
 
 use super::{
-    Accountants, ColumnSection, LedgerSection, LedgerSums, MechanismSection, PolicySection,
-    PrivacySection, ProfilePoint, REPORT_VERSION, Report, RuleSection, SynthesisSection, claim,
-    rates,
+    Accountants, ColumnSection, LedgerSection, LedgerSums, MechanismSection, ModelSection,
+    PolicySection, PrivacySection, ProfilePoint, REPORT_VERSION, Report, RuleSection,
+    SynthesisSection, claim, rates,
 };
-use crate::plan::{PlanError, ReleasePlan};
+use crate::plan::{ModelPlan, PlanError, ReleasePlan};
 use crate::policy::Policy;
 
 /// What a report is made of.
@@ -128,8 +128,13 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             engine: plan.engine.name().to_owned(),
             rows: from.rows as u64,
             seed: plan.seed,
-            network: plan.network().clone(),
-            optimiser: plan.optimiser,
+            model: match &plan.model {
+                ModelPlan::Decoder(decoder) => ModelSection::Decoder { fit: decoder.fit },
+                ModelPlan::Vae(vae) => ModelSection::Vae {
+                    network: vae.shape.network().clone(),
+                    optimiser: vae.optimiser,
+                },
+            },
             modelled_columns: policy.modelled().into_iter().map(str::to_owned).collect(),
         },
         not_covered: not_covered(policy),

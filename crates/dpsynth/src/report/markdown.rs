@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use dpsynth_privacy::{Adjacency, Mechanism, PrivacyUnit};
 
-use super::Report;
 use super::claim::{delta_text, epsilon_down, epsilon_up};
+use super::{ModelSection, Report};
 
 /// Renders `report.json` as Markdown. Nothing is computed here.
 #[must_use]
@@ -211,16 +211,21 @@ fn rules(page: &mut String, report: &Report) -> std::fmt::Result {
 fn synthesis(page: &mut String, report: &Report) -> std::fmt::Result {
     let synthesis = &report.synthesis;
     writeln!(page, "## How the rows were made\n")?;
+    let model = match &synthesis.model {
+        ModelSection::Decoder { fit } => format!(
+            "a decoder, fitted to the noisy marginals alone: {} times {} fixed latents of {} coordinates, two \
+             hidden layers of {}, {} steps each",
+            fit.restarts, fit.components, fit.latent, fit.hidden, fit.steps
+        ),
+        ModelSection::Vae { network, .. } => format!(
+            "a variational autoencoder with {} latent coordinates, encoder layers {:?} and decoder layers {:?}",
+            network.latent, network.encoder_hidden, network.decoder_hidden
+        ),
+    };
     writeln!(
         page,
-        "Engine `{}`: a variational autoencoder with {} latent coordinates, encoder layers {:?} and decoder \
-         layers {:?}. {} rows were drawn from the released model with the public seed {}.\n",
-        synthesis.engine,
-        synthesis.network.latent,
-        synthesis.network.encoder_hidden,
-        synthesis.network.decoder_hidden,
-        synthesis.rows,
-        synthesis.seed
+        "Engine `{}`: {model}. {} rows were drawn from the released model with the public seed {}.\n",
+        synthesis.engine, synthesis.rows, synthesis.seed
     )
 }
 
@@ -282,6 +287,10 @@ pub(crate) fn mechanism(mechanism: &Mechanism) -> String {
             "{} histograms with Gaussian noise, noise multiplier {} each",
             marginals.column_sets.len(),
             marginals.noise_multiplier.value()
+        ),
+        Mechanism::ChosenMarginals(chosen) => format!(
+            "histograms with Gaussian noise, chosen one after another, noise multiplier {} together",
+            chosen.noise_multiplier.value()
         ),
         Mechanism::DpSgd(sgd) => format!(
             "{} steps of DP-SGD: Poisson sampling rate {}, clip norm {}, noise multiplier {}",

@@ -10,7 +10,7 @@ mod markdown;
 
 use dpsynth_constraints::RuleOutcome;
 use dpsynth_privacy::{Adjacency, DpEvent, Mechanism, PrivacyUnit};
-use dpsynth_train::{Network, Optimiser};
+use dpsynth_train::{FitPlan, Network, Optimiser};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub use markdown::markdown;
 pub(crate) use markdown::mechanism as mechanism_in_words;
 
 /// Version of the report's format.
-pub const REPORT_VERSION: u32 = 1;
+pub const REPORT_VERSION: u32 = 2;
 
 /// The report of one release, as `report.json` holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -221,14 +221,31 @@ pub struct SynthesisSection {
     pub rows: u64,
     /// Seed of all post-processing; whoever has the model can draw the same rows.
     pub seed: u64,
-    /// The network.
-    #[schemars(schema_with = "object_schema")]
-    pub network: Network,
-    /// How its weights followed the noisy gradients.
-    #[schemars(schema_with = "object_schema")]
-    pub optimiser: Optimiser,
+    /// What was fitted.
+    pub model: ModelSection,
     /// How the columns were cut into cells.
     pub modelled_columns: Vec<String>,
+}
+
+/// What was fitted to what the mechanisms released.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ModelSection {
+    /// A decoder, to noisy marginals.
+    Decoder {
+        /// Its sizes, and how it was fitted.
+        #[schemars(schema_with = "object_schema")]
+        fit: FitPlan,
+    },
+    /// A variational autoencoder, by DP-SGD.
+    Vae {
+        /// The network.
+        #[schemars(schema_with = "object_schema")]
+        network: Network,
+        /// How its weights followed the noisy gradients.
+        #[schemars(schema_with = "object_schema")]
+        optimiser: Optimiser,
+    },
 }
 
 impl Report {
@@ -295,7 +312,7 @@ fn mechanism_schema(_: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "required": ["mechanism"],
         "properties": { "mechanism": { "enum": [
-            "unit_count", "marginals", "dp_sgd", "laplace_counts", "open_categories", "quantiles", "top_cells"
+            "unit_count", "marginals", "chosen_marginals", "dp_sgd", "laplace_counts", "open_categories", "quantiles", "top_cells"
         ] } }
     })
 }

@@ -233,7 +233,7 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(policy.dataset.ledger, Path::new("survey.ledger.jsonl"));
     assert_eq!(policy.dataset.delimiter, b',');
     assert_eq!(policy.dataset.file_beside(Path::new("p.toml")), None);
-    assert_eq!(policy.model.engine, Engine::Vae);
+    assert_eq!(policy.model.engine, Engine::Decoder);
     assert_eq!(policy.model.target, None);
     assert_eq!(
         policy.output,
