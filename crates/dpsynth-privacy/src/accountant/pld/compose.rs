@@ -15,7 +15,7 @@ use realfft::num_complex::Complex64;
 
 use super::Bound;
 use super::losses::{Losses, Transformed};
-use super::spectrum::{NEGLIGIBLE, ROUNDING, Spectrum, Transforms, multiply, transform_error};
+use super::spectrum::{NEGLIGIBLE, Powers, ROUNDING, Spectrum, Transforms, multiply, transform_error};
 
 /// The composed losses of some mechanisms, tilted.
 pub(super) struct Composed {
@@ -84,6 +84,9 @@ struct Suffix {
     /// Σ mass·exp(-(tilt + 1)·distance)
     below: f64,
 }
+
+/// A bound on δ at an ε, the last, where the sums are those from a loss, the third, upwards.
+type Bounding = fn(&Composed, Suffix, f64, f64) -> f64;
 
 impl Composed {
     /// Composes each of `parts` with itself as often as its number says, and all of them.
@@ -182,88 +185,103 @@ impl Composed {
 
     /// Returns an upper bound on ε at `delta`, or nothing where the window does not hold it.
     pub(super) fn epsilon_above(&self, delta: f64) -> Option<f64> {
-        self.epsilon(delta, |suffix, from, epsilon| {
-            self.delta_above(suffix, from, epsilon)
-        })
-        .map(|epsilon| epsilon.max(self.first) + self.loss_error)
+        let (_, high) = self.crossing(delta, Self::delta_above)?;
+        Some(high.max(self.first) + self.loss_error)
     }
 
     /// Returns a lower bound on ε at `delta`; -∞ where none is known.
     pub(super) fn epsilon_below(&self, delta: f64) -> f64 {
-        self.epsilon(delta, |suffix, from, epsilon| {
-            self.delta_below(suffix, from, epsilon)
-        })
-        .map_or(f64::NEG_INFINITY, |epsilon| epsilon - self.loss_error)
+        self.crossing(delta, Self::delta_below)
+            .map_or(f64::NEG_INFINITY, |(low, _)| low - self.loss_error)
     }
 
     /// Returns bounds below and above on δ at `epsilon`, as far as these losses tell.
     pub(super) fn delta(&self, epsilon: f64) -> (f64, f64) {
         let (least, most) = (epsilon + self.loss_error, epsilon - self.loss_error);
-        (
-            self.at(least, Self::delta_below),
-            self.at(most, Self::delta_above),
-        )
-    }
-
-    fn at(&self, epsilon: f64, bound: impl Fn(&Self, Suffix, f64, f64) -> f64) -> f64 {
-        let mut suffix = Suffix {
-            above: 0.0,
-            below: 0.0,
-        };
-        let mut from = self.loss(self.masses.len());
-        for index in (0..self.masses.len()).rev() {
-            if self.loss(index) <= epsilon {
-                break;
+        let suffixes = self.suffixes();
+        let at = |epsilon: f64, bound: Bounding| {
+            let places = ((epsilon - self.first) / self.step).floor() + 1.0;
+            let mut index = (places.max(0.0) as usize).min(self.masses.len());
+            // The first loss above `epsilon`, however the division rounded.
+            while index > 0 && self.loss(index - 1) > epsilon {
+                index -= 1;
             }
-            suffix = self.extend(suffix, index);
-            from = self.loss(index);
-        }
-        bound(self, suffix, from, epsilon)
+            while index < self.masses.len() && self.loss(index) <= epsilon {
+                index += 1;
+            }
+            bound(self, suffixes[index], self.loss(index), epsilon)
+        };
+        (at(least, Self::delta_below), at(most, Self::delta_above))
     }
 
-    /// Returns the ε at which a falling bound on δ crosses `delta`: -∞ where it is below all along
-    /// the window, nothing where it is above at the window's end.
-    fn epsilon(&self, delta: f64, bound: impl Fn(Suffix, f64, f64) -> f64) -> Option<f64> {
-        let mut suffix = Suffix {
-            above: 0.0,
-            below: 0.0,
+    /// Returns two neighbouring ε, such that a bound on δ is at least `delta` at the first and
+    /// below it at the second: -∞ where it is below at the window's beginning, nothing where it is
+    /// not below at the window's end.
+    ///
+    /// No more than that is promised, so a bound that does not fall everywhere does no harm.
+    fn crossing(&self, delta: f64, bound: Bounding) -> Option<(f64, f64)> {
+        let suffixes = self.suffixes();
+        // The bound at a loss of the grid: what lies at that loss does not count.
+        let at = |index: usize| {
+            let next = (index + 1).min(self.masses.len());
+            bound(self, suffixes[next], self.loss(next), self.loss(index))
         };
-        let mut from = self.loss(self.masses.len());
+        let mut high = self.masses.len();
         // Written so that a bound that is not a number is refused.
-        let resolved = bound(suffix, from, from) < delta;
+        let resolved = at(high) < delta;
         if !resolved {
             return None;
         }
-        for index in (0..self.masses.len()).rev() {
-            let to = self.loss(index);
-            if bound(suffix, from, to) >= delta {
-                let (mut low, mut high) = (to, from);
-                for _ in 0..60 {
-                    let middle = low + (high - low) / 2.0;
-                    if bound(suffix, from, middle) >= delta {
-                        low = middle;
-                    } else {
-                        high = middle;
-                    }
-                }
-                return Some(high);
+        // A lower bound on δ rises and falls again, where the error is larger than what is left.
+        let mut low = high.saturating_sub(STRIDE);
+        while at(low) < delta {
+            if low == 0 {
+                return Some((f64::NEG_INFINITY, self.loss(low)));
             }
-            suffix = self.extend(suffix, index);
-            from = to;
+            (low, high) = (low.saturating_sub(STRIDE), low);
         }
-        Some(f64::NEG_INFINITY)
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if at(middle) < delta {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        let (suffix, from) = (suffixes[high], self.loss(high));
+        let (mut low, mut high) = (self.loss(low), from);
+        for _ in 0..60 {
+            let middle = low + (high - low) / 2.0;
+            if bound(self, suffix, from, middle) < delta {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        Some((low, high))
+    }
+
+    /// Returns the sums from each loss upwards, and last from beyond the window.
+    fn suffixes(&self) -> Vec<Suffix> {
+        let none = Suffix {
+            above: 0.0,
+            below: 0.0,
+        };
+        let fall = (-self.tilt * self.step).exp();
+        let fall_below = (-(self.tilt + 1.0) * self.step).exp();
+        let mut suffixes = vec![none; self.masses.len() + 1];
+        for (index, mass) in self.masses.iter().enumerate().rev() {
+            let next = suffixes[index + 1];
+            suffixes[index] = Suffix {
+                above: next.above * fall + mass,
+                below: next.below * fall_below + mass,
+            };
+        }
+        suffixes
     }
 
     fn loss(&self, index: usize) -> f64 {
         self.first + index as f64 * self.step
-    }
-
-    fn extend(&self, suffix: Suffix, index: usize) -> Suffix {
-        let (fall, mass) = ((-self.tilt * self.step).exp(), self.masses[index]);
-        Suffix {
-            above: suffix.above * fall + mass,
-            below: suffix.below * fall * (-self.step).exp() + mass,
-        }
     }
 
     /// Returns what the masses from `from` on give at `epsilon`, at most one step below it, in
@@ -334,14 +352,12 @@ impl Composed {
             Bound::Worse => 0.0,
             Bound::Better => NOISE * self.error / (size as f64).sqrt(),
         };
+        let untilted = Powers::new(self.log_scale - self.tilt * self.first, -self.tilt * self.step);
         let masses: Vec<f64> = self
             .masses
             .iter()
-            .enumerate()
-            .map(|(index, mass)| {
-                let mass = if *mass > least { *mass } else { 0.0 };
-                mass * (self.log_scale - self.tilt * self.loss(index)).exp() * relative
-            })
+            .zip(untilted)
+            .map(|(&mass, factor)| if mass > least { mass * factor * relative } else { 0.0 })
             .collect();
         let finite = masses.iter().all(|mass| mass.is_finite());
         finite.then_some(Losses {
@@ -371,6 +387,9 @@ fn weight_norm(tilt: f64, step: f64) -> f64 {
     let (twice, largest) = (2.0 * tilt, largest_weight(tilt));
     (2.0 / (twice * (twice + 1.0) * (twice + 2.0)) / step + largest * largest).sqrt()
 }
+
+/// How many losses are passed over at first in the search for an ε.
+const STRIDE: usize = 32;
 
 /// A mass below this many times the typical error of one is not told from error.
 const NOISE: f64 = 4.0;

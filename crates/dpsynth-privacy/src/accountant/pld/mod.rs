@@ -88,6 +88,14 @@ impl Plan {
         self.narrow(Question::EpsilonAt(delta))
     }
 
+    /// Returns about ε at `delta`; no guarantee rests on it.
+    pub(super) fn estimate(&self, delta: f64) -> Result<f64, AccountingError> {
+        let question = Question::EpsilonAt(delta);
+        let removal = Outlook::new(&self.pairs, Direction::Removal, question)?.epsilon;
+        let addition = Outlook::new(&self.pairs, Direction::Addition, question)?.epsilon;
+        Ok(removal.max(addition).max(f64::MIN_POSITIVE))
+    }
+
     /// Returns bounds on δ at `epsilon`.
     pub(super) fn delta(&self, epsilon: f64) -> Result<Interval, AccountingError> {
         self.narrow(Question::DeltaAt(epsilon))
@@ -128,9 +136,10 @@ impl Plan {
         other: Interval,
     ) -> Result<Option<Interval>, AccountingError> {
         let outlook = Outlook::new(&self.pairs, Direction::Addition, question)?;
+        // On a coarse grid, which is as much of a bound as a fine one: by Chernoff's inequality, and
+        // where that is not enough by composing.
         if let Question::EpsilonAt(delta) = question {
-            // On a coarse grid, which is as much of a bound as a fine one.
-            let step = outlook.step(COARSER);
+            let step = outlook.step(COARSEST);
             let (tail, tilt) = (outlook.tail(), outlook.tilt);
             let mut parts = Vec::new();
             for (pair, uses) in &self.pairs {
@@ -156,6 +165,19 @@ impl Plan {
                 if bound * (1.0 + margin) + margin < other.lower {
                     return Ok(None);
                 }
+            }
+        }
+        let share = match question {
+            Question::EpsilonAt(_) => outlook.epsilon / other.lower,
+            Question::DeltaAt(_) => 1.0,
+        };
+        for fineness in COARSER {
+            let fineness = fineness * share.clamp(1e-12, 1.0).sqrt();
+            let grid = Grid::new(self, &outlook, Direction::Addition, fineness, true);
+            let worse = grid.and_then(|grid| grid.composed(Bound::Worse, &mut Transforms::new()));
+            let upper = worse.and_then(|worse| question.above(&worse));
+            if upper.is_some_and(|upper| upper < other.lower) {
+                return Ok(None);
             }
         }
         self.refine(Direction::Addition, question, &outlook)
@@ -243,15 +265,23 @@ impl Plan {
 
 impl Question {
     fn between(self, better: &Composed, worse: &Composed) -> Option<Interval> {
-        let (lower, upper) = match self {
-            Self::EpsilonAt(delta) => (better.epsilon_below(delta), worse.epsilon_above(delta)?),
-            Self::DeltaAt(epsilon) => (better.delta(epsilon).0, worse.delta(epsilon).1.min(1.0)),
+        let upper = self.above(worse)?;
+        let lower = match self {
+            Self::EpsilonAt(delta) => better.epsilon_below(delta),
+            Self::DeltaAt(epsilon) => better.delta(epsilon).0,
         };
         let sane = upper.is_finite() && !lower.is_nan();
         sane.then(|| Interval {
             lower: lower.max(0.0),
             upper: upper.max(0.0),
         })
+    }
+
+    fn above(self, worse: &Composed) -> Option<f64> {
+        match self {
+            Self::EpsilonAt(delta) => worse.epsilon_above(delta),
+            Self::DeltaAt(epsilon) => Some(worse.delta(epsilon).1.min(1.0)),
+        }
     }
 
     /// Returns how far apart the bounds may be.
@@ -284,8 +314,9 @@ const NEAR: f64 = 9.8e-5;
 /// How near they have to be where ε is next to nothing.
 const NEAR_NOTHING: f64 = 1e-9;
 
-/// How much coarser a grid is good enough to show that a direction does not matter.
-const COARSER: f64 = 0.25;
+/// How fine the grids are that may show that a direction does not matter.
+const COARSEST: f64 = 0.25;
+const COARSER: [f64; 2] = [0.125, 0.4];
 
 /// How often the grid is refined at most.
 const MOST_ROUNDS: usize = 12;

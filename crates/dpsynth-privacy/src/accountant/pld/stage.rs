@@ -156,7 +156,7 @@ fn terms(share: f64) -> Option<(usize, f64)> {
 }
 
 /// The share of a copy's uses, about, whose losses are rare.
-const RARE: f64 = 1e-3;
+const RARE: f64 = 1e-2;
 
 /// The tilted mass that may be left out of each copy.
 const LEFT_OUT: f64 = 1e-13;
