@@ -93,19 +93,30 @@ impl Search {
 
     /// Returns the noise multiplier to price next.
     ///
-    /// The logarithm of the price is nearly linear in that of the noise, with a slope that the
-    /// estimate knows well. From the nearer side it aims a little beyond the target, so that the
-    /// other side is found as near.
+    /// The estimate errs by a factor that hardly changes with the noise. From the nearer side the
+    /// next one aims a little beyond the target, so that the other side is found as near.
     fn next(&self, guess: &Guess<impl Fn(NoiseMultiplier) -> DpEvent>) -> f64 {
-        let beyond = |rounds: u32| 0.4 * TOLERANCE * 4f64.powi(rounds as i32 / 2);
-        let aim = |(noise, excess): (NoiseMultiplier, f64)| {
-            let sign = if excess > 0.0 { 1.0 } else { -1.0 };
-            let step = (-excess / guess.slope(noise)).clamp(-FARTHEST, FARTHEST);
-            (step + sign * beyond(self.rounds)).exp() * noise.value()
+        let far = 4f64.powi((self.rounds as i32 - 2).clamp(0, 8));
+        let aim = |(noise, excess): (NoiseMultiplier, f64), beyond: f64| {
+            let beyond = 0.4 * TOLERANCE * if excess > 0.0 { beyond } else { -beyond };
+            guess.cheaper(noise.value(), excess) * beyond.exp()
         };
         match (self.fails, self.holds) {
             (Some(fails), Some(holds)) => {
-                let width = (holds.0.value() / fails.0.value()).ln();
+                let (low, high) = (fails.0.value(), holds.0.value());
+                // Over a wide interval the estimate knows more of the price than its ends.
+                let (near, other) = if fails.1 < -holds.1 {
+                    (fails, holds)
+                } else {
+                    (holds, fails)
+                };
+                if near.1.abs() < CURVED * other.1.abs() && self.rounds <= LINEAR_ROUNDS {
+                    let next = aim(near, 1.0);
+                    if next > low && next < high {
+                        return next;
+                    }
+                }
+                let width = (high / low).ln();
                 let share = if self.rounds > LINEAR_ROUNDS {
                     0.5
                 } else {
@@ -113,10 +124,10 @@ impl Search {
                     let root = fails.1 / (fails.1 - holds.1);
                     (root + nearer * 0.4 * TOLERANCE / width).clamp(0.02, 0.98)
                 };
-                fails.0.value() * (width * share).exp()
+                low * (width * share).exp()
             }
-            (Some(fails), None) => aim(fails),
-            (None, Some(holds)) => aim(holds),
+            (Some(fails), None) => aim(fails, far),
+            (None, Some(holds)) => aim(holds, far),
             (None, None) => LARGEST,
         }
     }
@@ -162,13 +173,23 @@ impl<Build: Fn(NoiseMultiplier) -> DpEvent> Guess<'_, Build> {
         }
     }
 
-    /// Returns about how the logarithm of the price changes with that of the noise, below 0.
-    fn slope(&self, noise: NoiseMultiplier) -> f64 {
-        let at = |factor: f64| self.log_price(noise.value() * factor);
-        match (at(1.02), at(1.0 / 1.02)) {
-            (Some(more), Some(less)) => ((more - less) / (2.0 * 1.02f64.ln())).clamp(-20.0, -0.2),
-            _ => -1.0,
+    /// Returns about the noise multiplier at which the logarithm of the price is lower by `by`.
+    fn cheaper(&self, noise: f64, by: f64) -> f64 {
+        let Some(here) = self.log_price(noise) else {
+            return noise * by.clamp(-FARTHEST, FARTHEST).exp();
+        };
+        let (mut at, mut slope) = (noise, -1.0);
+        for round in 0..4 {
+            let (Some(price), Some(less)) = (self.log_price(at), self.log_price(at * NEARBY)) else {
+                break;
+            };
+            if round < 2 {
+                slope = ((less - price) / NEARBY.ln()).clamp(-20.0, -0.2);
+            }
+            let step = (here - by - price) / slope;
+            at = (at * step.clamp(-FARTHEST, FARTHEST).exp()).clamp(SMALLEST, LARGEST);
         }
+        at
     }
 }
 
@@ -184,6 +205,12 @@ const MOST_ROUNDS: usize = 40;
 
 /// After how many rounds the interval is halved, because the price is not as smooth as expected.
 const LINEAR_ROUNDS: u32 = 10;
+
+/// How much nearer one side is than the other where the price is not taken for linear between.
+const CURVED: f64 = 0.1;
+
+/// How much more noise tells the slope of the price.
+const NEARBY: f64 = 1.01;
 
 /// How far one step goes at most, as a logarithm.
 const FARTHEST: f64 = 1.0;

@@ -478,8 +478,8 @@ const DENSE: usize = 8;
 /// How far from a corner, in steps, an output counts as on it. The error of the loss is counted.
 pub(super) const ON_CORNER: f64 = 1e-7;
 
-/// The largest number of bins: 64 MiB of masses.
-const MOST_BINS: f64 = 4_194_304.0;
+/// The largest number of bins: 32 MiB of masses.
+const MOST_BINS: f64 = 2_097_152.0;
 
 /// Bounds the relative error of a mass at losses of a few dozen: the quadrature's 10^-13, and
 /// exponents of magnitude up to a few hundred that err by 2^-52 of that.

@@ -346,5 +346,5 @@ const STRONGEST: f64 = 60.0;
 const SMALLEST_TILT: f64 = 1e-3;
 const LARGEST_TILT: f64 = 1e12;
 
-/// The largest number of masses in a window: 32 MiB of floats, and as much for the spectrum.
-const MOST_MASSES: f64 = 4_194_304.0;
+/// The largest number of masses in a window: 16 MiB of floats, and as much for the spectrum.
+const MOST_MASSES: f64 = 2_097_152.0;
