@@ -43,7 +43,10 @@ fn cases() -> Vec<Case> {
     let extreme = rows(include_str!("../tests/vectors/extreme_delta.csv"))
         .enumerate()
         .map(|(index, fields)| case(format!("x{}", index + 1), &fields));
-    let names: Vec<String> = std::env::args().skip(1).filter(|it| it != "--json").collect();
+    let names: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|it| it != "--json")
+        .collect();
     golden
         .chain(extreme)
         .filter(|case| names.is_empty() || names.contains(&case.name))

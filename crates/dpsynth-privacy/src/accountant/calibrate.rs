@@ -30,7 +30,11 @@ pub fn calibrate(
     delta: Delta,
 ) -> Result<NoiseMultiplier, AccountingError> {
     let target = epsilon.value();
-    let guess = Guess { build: &build, adjacency, delta };
+    let guess = Guess {
+        build: &build,
+        adjacency,
+        delta,
+    };
     let mut search = Search::default();
     let mut next = guess.noise(target);
     for _ in 0..MOST_ROUNDS {
@@ -147,8 +151,7 @@ impl<Build: Fn(NoiseMultiplier) -> DpEvent> Guess<'_, Build> {
         let charges = Charges::of(&(self.build)(noise)).ok()?;
         let delta = self.delta.value();
         let estimate = Plan::new(&charges, self.adjacency).and_then(|plan| plan.estimate(delta));
-        let estimate =
-            estimate.or_else(|_| Curve::new(&charges, self.adjacency)?.epsilon(delta));
+        let estimate = estimate.or_else(|_| Curve::new(&charges, self.adjacency)?.epsilon(delta));
         estimate.ok().map(f64::ln).filter(|it| it.is_finite())
     }
 
@@ -180,7 +183,8 @@ impl<Build: Fn(NoiseMultiplier) -> DpEvent> Guess<'_, Build> {
         };
         let (mut at, mut slope) = (noise, -1.0);
         for round in 0..4 {
-            let (Some(price), Some(less)) = (self.log_price(at), self.log_price(at * NEARBY)) else {
+            let (Some(price), Some(less)) = (self.log_price(at), self.log_price(at * NEARBY))
+            else {
                 break;
             };
             if round < 2 {

@@ -13,11 +13,11 @@
 //!   is at least that of both neighbouring bins. Both curves differ from h in second order of
 //!   the step. `docs/accounting.md` has the proof.
 
-use super::{Bound, Direction};
 use super::likelihood::Likelihood;
 use super::losses::Losses;
 use super::lower::{Ends, Lump, lowered};
 use super::pair::{Atom, Pair};
+use super::{Bound, Direction};
 
 /// A pair's losses in bins, the mass of each bin split between its two ends.
 pub(super) struct Bins {

@@ -15,7 +15,9 @@ use realfft::num_complex::Complex64;
 
 use super::Bound;
 use super::losses::{Losses, Transformed};
-use super::spectrum::{NEGLIGIBLE, Powers, ROUNDING, Spectrum, Transforms, multiply, transform_error};
+use super::spectrum::{
+    NEGLIGIBLE, Powers, ROUNDING, Spectrum, Transforms, multiply, transform_error,
+};
 
 /// The composed losses of some mechanisms, tilted.
 pub(super) struct Composed {
@@ -352,12 +354,21 @@ impl Composed {
             Bound::Worse => 0.0,
             Bound::Better => NOISE * self.error / (size as f64).sqrt(),
         };
-        let untilted = Powers::new(self.log_scale - self.tilt * self.first, -self.tilt * self.step);
+        let untilted = Powers::new(
+            self.log_scale - self.tilt * self.first,
+            -self.tilt * self.step,
+        );
         let masses: Vec<f64> = self
             .masses
             .iter()
             .zip(untilted)
-            .map(|(&mass, factor)| if mass > least { mass * factor * relative } else { 0.0 })
+            .map(|(&mass, factor)| {
+                if mass > least {
+                    mass * factor * relative
+                } else {
+                    0.0
+                }
+            })
             .collect();
         let finite = masses.iter().all(|mass| mass.is_finite());
         finite.then_some(Losses {

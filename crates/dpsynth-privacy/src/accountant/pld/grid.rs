@@ -20,7 +20,7 @@ enum Uses {
     /// Each on the common grid.
     Each(Bins, f64),
     /// Some together on a finer one, before.
-    Staged(Stage),
+    Staged(Box<Stage>),
 }
 
 impl Grid {
@@ -56,7 +56,13 @@ impl Grid {
             .zip(&outlook.means)
             .map(|((pair, uses), mean)| {
                 let uses = if ratio > 1 && *uses >= FEWEST_STAGED {
-                    Uses::Staged(Stage::new(pair, *uses, (ratio, step), outlook, direction)?)
+                    Uses::Staged(Box::new(Stage::new(
+                        pair,
+                        *uses,
+                        (ratio, step),
+                        outlook,
+                        direction,
+                    )?))
                 } else {
                     Uses::Each(Bins::new(pair, step, tail, Part::All)?, *uses)
                 };

@@ -84,10 +84,7 @@ impl Spectrum {
             error: transform_error(size) * (size as f64).sqrt() * norm,
             norm,
             relative_error: ROUNDING
-                * (96.0
-                    + 4.0 * farthest
-                    + 2.0 * log_total.abs()
-                    + window.tilt * reference.abs()),
+                * (96.0 + 4.0 * farthest + 2.0 * log_total.abs() + window.tilt * reference.abs()),
             log_above: losses.log_moment(step, reference, window.tilt + window.tilt_above),
             log_below: losses.log_moment(step, reference, window.tilt - window.tilt_below),
             infinite: losses.infinite,
