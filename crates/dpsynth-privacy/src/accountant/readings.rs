@@ -17,9 +17,8 @@ use crate::unit::Adjacency;
 /// Under adding or removing one, the event is at most as private as `event` is for a group.
 /// Noise that nothing samples meets a sensitivity of `units`. In a Poisson sample the number of
 /// the group's units is binomial, and the mixture of Gaussians with sensitivities from 0 to
-/// `units` is the worst case: Ganesh (2024), arXiv 2401.10294, theorem 3.1. An (ε, δ) becomes
-/// (kε, δ·(exp(kε) - 1)/(exp(ε) - 1)): Vadhan (2017), The Complexity of Differential Privacy,
-/// lemma 2.2.
+/// `units` is the worst case: Ganesh (2024), arXiv 2401.10294. An (ε, δ) becomes
+/// (kε, δ·Σ exp(jε) over j < k), one unit after the other.
 ///
 /// # Errors
 ///
