@@ -71,7 +71,7 @@ macro_rules! float_number {
             }
 
             /// Returns the number.
-            pub fn value(self) -> f64 {
+            pub const fn value(self) -> f64 {
                 self.0
             }
         }

@@ -2,6 +2,7 @@
 
 use super::AccountingError;
 use super::charges::Charges;
+use super::pld::Plan;
 use super::rdp::Curve;
 use crate::event::DpEvent;
 use crate::numbers::{Delta, Epsilon, NoiseMultiplier};
@@ -29,110 +30,191 @@ pub fn calibrate(
     delta: Delta,
 ) -> Result<NoiseMultiplier, AccountingError> {
     let target = epsilon.value();
-    let price = |noise: NoiseMultiplier| super::epsilon(&build(noise), adjacency, delta);
-    // Written so that a price that is not a number is refused.
-    let holds_at = |noise: NoiseMultiplier| Ok::<_, AccountingError>(price(noise)? <= target);
-
-    // The Rényi accountant is fast and above the exact price, so what it finds holds.
-    let mut holds = by_renyi(&build, adjacency, target, delta)?;
-    if !holds_at(holds)? {
-        return Err(AccountingError::NotConverged { target });
-    }
-    // Down by growing steps until the noise fails.
-    let (mut fails, mut factor) = (holds, 0.97);
-    loop {
-        let less = fails.value() * factor;
-        if less <= NoiseMultiplier::SMALLEST.value() {
-            if holds_at(NoiseMultiplier::SMALLEST)? {
-                return Ok(NoiseMultiplier::SMALLEST);
-            }
-            fails = NoiseMultiplier::SMALLEST;
-            break;
-        }
-        fails = NoiseMultiplier::new(less)?;
-        if !holds_at(fails)? {
-            break;
-        }
-        holds = fails;
-        factor *= factor;
-    }
-    // The logarithm of the price is nearly linear in that of the noise.
-    let excess = |noise: NoiseMultiplier| Ok::<_, AccountingError>((price(noise)? / target).ln());
-    let (mut low, mut high) = (excess(fails)?, excess(holds)?);
-    for round in 0..MOST_ROUNDS {
-        if holds.value() <= fails.value() * (1.0 + TOLERANCE) {
-            break;
-        }
-        let share = if round % 3 == 2 {
-            0.5
-        } else {
-            (low / (low - high)).clamp(0.02, 0.98)
-        };
-        // A little towards more noise, so that the next one holds more often than not.
-        let ratio = (holds.value() / fails.value()).ln();
-        let next = fails.value() * (ratio * share + 0.25 * TOLERANCE).exp();
-        let next = NoiseMultiplier::new(next.clamp(fails.value(), holds.value()))?;
-        let found = excess(next)?;
-        // Up: only a noise multiplier that was priced can become the result.
-        if found <= 0.0 {
-            (holds, high) = (next, found);
-        } else {
-            (fails, low) = (next, found);
-        }
-    }
-    if holds_at(holds)? {
-        Ok(holds)
-    } else {
-        Err(AccountingError::NotConverged { target })
-    }
-}
-
-/// Returns about the smallest noise multiplier that holds by the Rényi accountant.
-fn by_renyi(
-    build: &impl Fn(NoiseMultiplier) -> DpEvent,
-    adjacency: Adjacency,
-    target: f64,
-    delta: Delta,
-) -> Result<NoiseMultiplier, AccountingError> {
-    let price = |noise: NoiseMultiplier| {
-        Curve::new(&Charges::of(&build(noise))?, adjacency)?.epsilon(delta.value())
+    let guess = Guess {
+        build: &build,
+        adjacency,
+        delta,
     };
-    let mut holds = NoiseMultiplier::LARGEST;
-    let reached = price(holds)?;
-    let reachable = reached <= target;
-    if !reachable {
-        // The exact price is lower, and may be low enough.
-        let reached = super::epsilon(&build(holds), adjacency, delta)?;
-        if reached <= target {
-            return Ok(holds);
-        }
-        let (delta, largest) = (delta.value(), holds.value());
-        return Err(AccountingError::OutOfReach {
-            target,
-            delta,
-            largest,
-            reached,
-        });
-    }
-    let mut fails = NoiseMultiplier::SMALLEST;
-    if price(fails)? <= target {
-        return Ok(fails);
-    }
-    // The interval halves on a logarithmic scale, so the loop ends by itself.
-    while holds.value() > fails.value() * (1.0 + 1e-3) {
-        let middle = NoiseMultiplier::new((holds.value() * fails.value()).sqrt())?;
-        if price(middle)? <= target {
-            holds = middle;
-        } else {
-            fails = middle;
+    let mut search = Search::default();
+    let mut next = guess.noise(target);
+    for _ in 0..MOST_ROUNDS {
+        let noise = NoiseMultiplier::new(next.clamp(SMALLEST, LARGEST))?;
+        let reached = super::epsilon(&build(noise), adjacency, delta)?;
+        // Only a noise multiplier that was priced can become the result.
+        search.found(noise, (reached / target).ln(), reached <= target)?;
+        match (search.fails, search.holds) {
+            (None, Some((holds, _))) if holds.value() <= SMALLEST => return Ok(holds),
+            (Some((fails, _)), None) if fails.value() >= LARGEST => {
+                let (delta, largest) = (delta.value(), fails.value());
+                return Err(AccountingError::OutOfReach {
+                    target,
+                    delta,
+                    largest,
+                    reached,
+                });
+            }
+            (Some((fails, _)), Some((holds, _)))
+                if holds.value() <= fails.value() * (1.0 + TOLERANCE) =>
+            {
+                return Ok(holds);
+            }
+            _ => next = search.next(&guess),
         }
     }
-    Ok(holds)
+    match search.holds {
+        Some((holds, _)) => Ok(holds),
+        None => Err(AccountingError::NotConverged { target }),
+    }
 }
+
+/// What is known of the price: the noise multipliers nearest to the target on either side, with
+/// the logarithm of price over target.
+#[derive(Default)]
+struct Search {
+    fails: Option<(NoiseMultiplier, f64)>,
+    holds: Option<(NoiseMultiplier, f64)>,
+    rounds: u32,
+}
+
+impl Search {
+    fn found(
+        &mut self,
+        noise: NoiseMultiplier,
+        excess: f64,
+        holds: bool,
+    ) -> Result<(), AccountingError> {
+        if excess.is_nan() {
+            return Err(AccountingError::NotFinite);
+        }
+        self.rounds += 1;
+        *(if holds {
+            &mut self.holds
+        } else {
+            &mut self.fails
+        }) = Some((noise, excess));
+        Ok(())
+    }
+
+    /// Returns the noise multiplier to price next.
+    ///
+    /// The estimate errs by a factor that hardly changes with the noise. From the nearer side the
+    /// next one aims a little beyond the target, so that the other side is found as near.
+    fn next(&self, guess: &Guess<impl Fn(NoiseMultiplier) -> DpEvent>) -> f64 {
+        let far = 4f64.powi((self.rounds as i32 - 2).clamp(0, 8));
+        let aim = |(noise, excess): (NoiseMultiplier, f64), beyond: f64| {
+            let beyond = 0.4 * TOLERANCE * if excess > 0.0 { beyond } else { -beyond };
+            guess.cheaper(noise.value(), excess) * beyond.exp()
+        };
+        match (self.fails, self.holds) {
+            (Some(fails), Some(holds)) => {
+                let (low, high) = (fails.0.value(), holds.0.value());
+                // Over a wide interval the estimate knows more of the price than its ends.
+                let (near, other) = if fails.1 < -holds.1 {
+                    (fails, holds)
+                } else {
+                    (holds, fails)
+                };
+                if near.1.abs() < CURVED * other.1.abs() && self.rounds <= LINEAR_ROUNDS {
+                    let next = aim(near, 1.0);
+                    if next > low && next < high {
+                        return next;
+                    }
+                }
+                let width = (high / low).ln();
+                let share = if self.rounds > LINEAR_ROUNDS {
+                    0.5
+                } else {
+                    let nearer = if fails.1 < -holds.1 { 1.0 } else { -1.0 };
+                    let root = fails.1 / (fails.1 - holds.1);
+                    (root + nearer * 0.4 * TOLERANCE / width).clamp(0.02, 0.98)
+                };
+                low * (width * share).exp()
+            }
+            (Some(fails), None) => aim(fails, far),
+            (None, Some(holds)) => aim(holds, far),
+            (None, None) => LARGEST,
+        }
+    }
+}
+
+/// Estimates of the price that no guarantee rests on.
+struct Guess<'build, Build> {
+    build: &'build Build,
+    adjacency: Adjacency,
+    delta: Delta,
+}
+
+impl<Build: Fn(NoiseMultiplier) -> DpEvent> Guess<'_, Build> {
+    /// Returns about the logarithm of the price, where one is known.
+    fn log_price(&self, noise: f64) -> Option<f64> {
+        let noise = NoiseMultiplier::new(noise.clamp(SMALLEST, LARGEST)).ok()?;
+        let charges = Charges::of(&(self.build)(noise)).ok()?;
+        let delta = self.delta.value();
+        let estimate = Plan::new(&charges, self.adjacency).and_then(|plan| plan.estimate(delta));
+        let estimate = estimate.or_else(|_| Curve::new(&charges, self.adjacency)?.epsilon(delta));
+        estimate.ok().map(f64::ln).filter(|it| it.is_finite())
+    }
+
+    /// Returns about the smallest noise multiplier that costs no more than `target`.
+    fn noise(&self, target: f64) -> f64 {
+        let (mut low, mut high) = (SMALLEST.ln(), LARGEST.ln());
+        // Halving finds a start however the price behaves.
+        while high - low > 1e-3 {
+            let middle = low + (high - low) / 2.0;
+            match self.log_price(middle.exp()) {
+                Some(price) if price <= target.ln() => high = middle,
+                _ => low = middle,
+            }
+        }
+        // Where the ends are the answer, nothing else is.
+        if low == SMALLEST.ln() {
+            SMALLEST
+        } else if high == LARGEST.ln() {
+            LARGEST
+        } else {
+            (low / 2.0 + high / 2.0).exp()
+        }
+    }
+
+    /// Returns about the noise multiplier at which the logarithm of the price is lower by `by`.
+    fn cheaper(&self, noise: f64, by: f64) -> f64 {
+        let Some(here) = self.log_price(noise) else {
+            return noise * by.clamp(-FARTHEST, FARTHEST).exp();
+        };
+        let (mut at, mut slope) = (noise, -1.0);
+        for round in 0..4 {
+            let (Some(price), Some(less)) = (self.log_price(at), self.log_price(at * NEARBY))
+            else {
+                break;
+            };
+            if round < 2 {
+                slope = ((less - price) / NEARBY.ln()).clamp(-20.0, -0.2);
+            }
+            let step = (here - by - price) / slope;
+            at = (at * step.clamp(-FARTHEST, FARTHEST).exp()).clamp(SMALLEST, LARGEST);
+        }
+        at
+    }
+}
+
+const SMALLEST: f64 = NoiseMultiplier::SMALLEST.value();
+const LARGEST: f64 = NoiseMultiplier::LARGEST.value();
 
 /// How far above the smallest sufficient noise multiplier the result may be, relatively: less
 /// than the bounds on the price are apart.
 const TOLERANCE: f64 = 2e-5;
 
 /// How often the price is computed at most.
-const MOST_ROUNDS: usize = 24;
+const MOST_ROUNDS: usize = 40;
+
+/// After how many rounds the interval is halved, because the price is not as smooth as expected.
+const LINEAR_ROUNDS: u32 = 10;
+
+/// How much nearer one side is than the other where the price is not taken for linear between.
+const CURVED: f64 = 0.1;
+
+/// How much more noise tells the slope of the price.
+const NEARBY: f64 = 1.01;
+
+/// How far one step goes at most, as a logarithm.
+const FARTHEST: f64 = 1.0;

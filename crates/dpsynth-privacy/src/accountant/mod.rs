@@ -10,6 +10,7 @@ mod calibrate;
 mod charges;
 mod pld;
 mod rdp;
+mod readings;
 mod subsampled;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use thiserror::Error;
 pub use self::calibrate::calibrate;
 use self::charges::Charges;
 use self::rdp::Curve;
+pub use self::readings::{for_group, gaussian_of_same_price, zero_concentrated};
 use crate::event::DpEvent;
 use crate::numbers::{Delta, Epsilon, NumberError};
 use crate::unit::Adjacency;

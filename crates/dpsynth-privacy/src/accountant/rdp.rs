@@ -44,6 +44,12 @@ impl Curve {
         Ok(Self { points, lost })
     }
 
+    /// Returns the orders with the bounds on the log-moments.
+    #[cfg(test)]
+    pub(super) fn points(&self) -> &[(f64, f64)] {
+        &self.points
+    }
+
     /// Returns an upper bound on ε at `delta`.
     ///
     /// # References

@@ -458,3 +458,45 @@ proptest! {
         prop_assert!(beyond <= at_price * 1.001, "{beyond} above {at_price}");
     }
 }
+
+#[test]
+fn a_delta_that_the_mechanisms_lose_altogether_is_refused_with_its_number() {
+    let event = repeated(
+        DpEvent::EpsilonDelta {
+            epsilon: 0.1,
+            delta: 1e-6,
+        },
+        10,
+    );
+    for adjacency in BOTH {
+        let refused = epsilon(&event, adjacency, at(1e-6)).expect_err("nothing is left");
+        assert_eq!(refused.code(), "DPS0118");
+        assert!(refused.to_string().contains("1e-6"), "{refused}");
+    }
+    assert!(Delta::new(0.0).is_err());
+}
+
+#[test]
+fn accountants_that_contradict_each_other_refuse() {
+    let certified = Interval {
+        lower: 1.0,
+        upper: 1.1,
+    };
+    assert_eq!(agree(certified, 1.2), Ok(()));
+    for (certified, renyi) in [
+        (certified, 0.99),
+        (certified, f64::NAN),
+        (
+            Interval {
+                lower: 1.2,
+                upper: 1.1,
+            },
+            2.0,
+        ),
+    ] {
+        assert_eq!(
+            agree(certified, renyi).expect_err("refused").code(),
+            "DPS0117"
+        );
+    }
+}

@@ -13,16 +13,16 @@
 //!   is at least that of both neighbouring bins. Both curves differ from h in second order of
 //!   the step. `docs/accounting.md` has the proof.
 
-use super::Direction;
 use super::likelihood::Likelihood;
 use super::losses::Losses;
 use super::lower::{Ends, Lump, lowered};
 use super::pair::{Atom, Pair};
+use super::{Bound, Direction};
 
 /// A pair's losses in bins, the mass of each bin split between its two ends.
 pub(super) struct Bins {
     /// The loss at the left end of the first bin.
-    origin: f64,
+    pub(super) origin: f64,
     /// The width of a bin.
     step: f64,
     /// What goes to the left end of each bin: mass of P where that end's loss is at least 0,
@@ -46,41 +46,57 @@ pub(super) struct Bins {
     loss_error: f64,
 }
 
-/// From where on bins may be wider, because hardly anything lies there.
+/// Which losses of a pair are put in bins.
 #[derive(Clone, Copy)]
-pub(super) struct Resolution {
-    pub(super) coarse_from: f64,
-    /// How many bins are taken as one, at least 1.
-    pub(super) ratio: usize,
-}
-
-impl Resolution {
-    pub(super) const EVEN: Self = Self {
-        coarse_from: f64::INFINITY,
-        ratio: 1,
-    };
+pub(super) enum Part {
+    All,
+    /// Those of a density below this loss, and all single outputs.
+    Bulk(f64),
+    /// Those of a density from this loss on, on a grid that holds the loss `corner`.
+    Rare {
+        from: f64,
+        corner: f64,
+    },
 }
 
 impl Bins {
     /// Cuts the losses of `pair` into bins of width `step`, or returns nothing where they would
     /// be more than [`MOST_BINS`].
     ///
-    /// Tails of less than `tail` are bounded as a whole. `resolution` says where wider bins do.
-    pub(super) fn new(pair: &Pair, step: f64, tail: f64, resolution: Resolution) -> Option<Self> {
-        let range = Range::new(pair, tail);
+    /// Tails of less than `tail` are bounded as a whole.
+    pub(super) fn new(pair: &Pair, step: f64, tail: f64, part: Part) -> Option<Self> {
+        let rest;
+        let pair = if let Part::Rare { .. } = part {
+            rest = Pair {
+                atoms: Vec::new(),
+                only_above: 0.0,
+                only_below: 0.0,
+                ..pair.clone()
+            };
+            &rest
+        } else {
+            pair
+        };
+        let range = Range::new(pair, tail).cut(pair, part);
         let count = ((range.highest - range.lowest) / step).ceil().max(1.0);
         // Written so that a count that is not a number is refused.
         let fits = count <= MOST_BINS;
         if !fits {
             return None;
         }
-        let lump = pair
-            .density
-            .as_ref()
-            .and_then(|density| Self::lump(density, &range, step));
+        let lump = match part {
+            Part::Rare { .. } => None,
+            Part::All | Part::Bulk(_) => pair
+                .density
+                .as_ref()
+                .and_then(|density| Self::lump(density, &range, step)),
+        };
         // The bins below the lump hold nothing but what falls on it.
         let below = lump.map_or(0.0, |loss| ((loss - range.lowest) / step).max(0.0).ceil());
-        let origin = lump.map_or(range.lowest, |loss| loss - below * step);
+        let origin = match part {
+            Part::Rare { corner, .. } => corner + ((range.lowest - corner) / step).floor() * step,
+            Part::All | Part::Bulk(_) => lump.map_or(range.lowest, |loss| loss - below * step),
+        };
         // Two bins more, so that the highest loss lies inside however the division rounded.
         let count = count as usize + 2;
         let highest = range.lowest.abs().max(range.highest.abs());
@@ -104,7 +120,7 @@ impl Bins {
             loss_error: LOSS_ERROR * (1.0 + highest),
         };
         if let Some(density) = &pair.density {
-            bins.add_density(density, &range, resolution.coarse_from, resolution.ratio);
+            bins.add_density(density, &range);
         }
         if dense {
             for atom in &pair.atoms {
@@ -145,41 +161,21 @@ impl Bins {
         self.origin + index as f64 * self.step
     }
 
-    /// Adds a density, in bins that are `1 << coarsen` times as wide from the loss `coarse_from` on.
-    fn add_density(&mut self, density: &Likelihood, range: &Range, coarse_from: f64, ratio: usize) {
-        let count = self.down.len();
-        let first_coarse = (((coarse_from - self.origin) / self.step).max(0.0).ceil() as usize)
-            .next_multiple_of(ratio);
-        let (fine, coarse) = (self.step.exp_m1(), (ratio as f64 * self.step).exp_m1());
-        let (mut index, mut from) = (0, density.edge(self.origin));
-        while index < count && from < range.right {
-            let (wide, width) = if index >= first_coarse {
-                (ratio, coarse)
-            } else {
-                (1, fine)
-            };
-            let next = index + wide;
-            let to = density.edge(self.loss(next));
-            let (down, up) = self.share(density, range, index, (from, to), width);
-            self.down[index] += down;
-            if wide == 1 {
-                self.up[index] += up;
-            } else {
-                // The right end of a wide bin is the right end of its last narrow one, whose
-                // masses count in the likelihood ratio at its own left end.
-                let last = (next - 1).min(count - 1);
-                self.up[last] += up * self.scale_between(index, last);
+    fn add_density(&mut self, density: &Likelihood, range: &Range) {
+        let width = self.step.exp_m1();
+        let mut from = density.edge(self.origin);
+        for index in 0..self.down.len() {
+            if from >= range.right {
+                break;
             }
-            (index, from) = (next, to);
+            let to = density.edge(self.loss(index + 1));
+            if to > range.left {
+                let (down, up) = self.share(density, range, index, (from, to), width);
+                self.down[index] += down;
+                self.up[index] += up;
+            }
+            from = to;
         }
-    }
-
-    /// Returns the factor between masses as the bins `from` and `to` count them.
-    fn scale_between(&self, from: usize, to: usize) -> f64 {
-        // At losses of at least 0 masses are those of P at the left end, which for the same mass
-        // of Q is larger by the ratio of the two likelihood ratios.
-        let (left, right) = (self.loss(from).max(0.0), self.loss(to).max(0.0));
-        (right - left).exp()
     }
 
     /// Returns what the bin from `edges.0` to `edges.1` gives to its left and to its right end.
@@ -295,6 +291,14 @@ impl Bins {
         }
     }
 
+    /// Returns losses that are at least as bad, or at most as bad.
+    pub(super) fn losses(&self, bound: Bound, direction: Direction) -> Losses {
+        match bound {
+            Bound::Worse => self.worse(direction),
+            Bound::Better => self.better(direction),
+        }
+    }
+
     /// Returns losses that are at least as bad.
     pub(super) fn worse(&self, direction: Direction) -> Losses {
         let Ends {
@@ -343,7 +347,7 @@ impl Bins {
     /// Returns losses that are at most as bad.
     ///
     /// What lies beyond the grid is left out, which can only lower a curve.
-    pub(super) fn better(&self, direction: Direction) -> Losses {
+    fn better(&self, direction: Direction) -> Losses {
         let ends = self.ends(direction);
         let (origin, count) = (ends.origin, ends.low.len());
         let mut masses = lowered(ends, self.step, self.mass_error);
@@ -431,6 +435,25 @@ impl Range {
         }
         range
     }
+
+    /// Returns the part of the range; what is cut off there is in another part.
+    fn cut(mut self, pair: &Pair, part: Part) -> Self {
+        let edge = |loss: f64| pair.density.as_ref().map_or(f64::NAN, |it| it.edge(loss));
+        match part {
+            Part::All => {}
+            Part::Bulk(to) => {
+                self.right = edge(to);
+                self.highest = pair.atoms.iter().map(|it| it.loss).fold(to, f64::max);
+                self.beyond_right = 0.0;
+            }
+            Part::Rare { from, .. } => {
+                self.left = edge(from);
+                self.lowest = from;
+                self.beyond_left = 0.0;
+            }
+        }
+        self
+    }
 }
 
 /// Nodes and weights of the five-point Gauss–Legendre rule on [-1, 1].
@@ -455,8 +478,8 @@ const DENSE: usize = 8;
 /// How far from a corner, in steps, an output counts as on it. The error of the loss is counted.
 pub(super) const ON_CORNER: f64 = 1e-7;
 
-/// The largest number of bins: 64 MiB of masses.
-const MOST_BINS: f64 = 4_194_304.0;
+/// The largest number of bins: 32 MiB of masses.
+const MOST_BINS: f64 = 2_097_152.0;
 
 /// Bounds the relative error of a mass at losses of a few dozen: the quadrature's 10^-13, and
 /// exponents of magnitude up to a few hundred that err by 2^-52 of that.

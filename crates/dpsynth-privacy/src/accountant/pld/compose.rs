@@ -11,14 +11,13 @@
 //!   Stability of Numerical Algorithms, theorem 24.2), which is followed through the power, with
 //!   the spectrum that was computed, and through the sum by the inequality of Cauchy and Schwarz.
 
-use realfft::RealFftPlanner;
 use realfft::num_complex::Complex64;
 
 use super::Bound;
 use super::losses::{Losses, Transformed};
-
-/// The transforms that were planned so far.
-pub(super) type Transforms = RealFftPlanner<f64>;
+use super::spectrum::{
+    NEGLIGIBLE, Powers, ROUNDING, Spectrum, Transforms, multiply, transform_error,
+};
 
 /// The composed losses of some mechanisms, tilted.
 pub(super) struct Composed {
@@ -88,23 +87,20 @@ struct Suffix {
     below: f64,
 }
 
+/// A bound on δ at an ε, the last, where the sums are those from a loss, the third, upwards.
+type Bounding = fn(&Composed, Suffix, f64, f64) -> f64;
+
 impl Composed {
     /// Composes each of `parts` with itself as often as its number says, and all of them.
-    ///
-    /// The third of each part is about the mean of its losses under the tilt; a poor one costs
-    /// accuracy, never safety.
     pub(super) fn new(
-        parts: &[(Losses, f64, f64)],
+        parts: &[(&Spectrum, f64)],
         step: f64,
         window: Window,
         transforms: &mut Transforms,
     ) -> Self {
         let size = window.size;
-        let (forward, inverse) = (
-            transforms.plan_fft_forward(size),
-            transforms.plan_fft_inverse(size),
-        );
-        let transform_error = TRANSFORM_ERROR * f64::from(size.ilog2() + 1);
+        let inverse = transforms.plan_fft_inverse(size);
+        let transform_error = transform_error(size);
         let mut product = vec![Complex64::new(1.0, 0.0); size / 2 + 1];
         let mut product_error = vec![0.0; size / 2 + 1];
         let mut composed = Self {
@@ -121,58 +117,28 @@ impl Composed {
             given_scale: 0.0,
             given: Given::default(),
         };
-        let mut spectrum = forward.make_output_vec();
         let (mut log_above, mut log_below) = (0.0, 0.0);
         let (mut together, mut largest, mut power_rounding) = (0.0, 1.0, 0.0);
-        for (losses, uses, middle) in parts {
-            let shift = ((middle - losses.origin) / step).round();
-            let reference = losses.origin + shift * step;
-            let mut folded = vec![0.0; size];
-            let mut total = 0.0;
-            let mut farthest: f64 = 0.0;
-            for (index, &mass) in losses.masses.iter().enumerate() {
-                if mass > 0.0 {
-                    let places = index as f64 - shift;
-                    let exponent = window.tilt * places * step;
-                    let tilted = mass * exponent.exp();
-                    if tilted > 0.0 {
-                        farthest = farthest.max(exponent.abs());
-                    }
-                    folded[(places as i64).rem_euclid(size as i64) as usize] += tilted;
-                    total += tilted;
-                }
-            }
-            folded.iter_mut().for_each(|it| *it /= total);
-            let log_total = total.ln();
-            composed.log_scale += uses * (log_total + window.tilt * reference);
-            composed.first += uses * reference;
-            composed.infinite += uses * losses.infinite;
-            composed.loss_error +=
-                uses * (losses.loss_error + ROUNDING * (reference.abs() + losses.origin.abs()));
-            composed.relative_error += uses
-                * ROUNDING
-                * (32.0 + 4.0 * farthest + 2.0 * log_total.abs() + window.tilt * reference.abs());
-            match losses.transformed {
+        for &(part, uses) in parts {
+            let log_moment = part.log_total + window.tilt * part.reference;
+            composed.log_scale += uses * log_moment;
+            composed.first += uses * part.reference;
+            composed.infinite += uses * part.infinite;
+            composed.loss_error += uses * part.loss_error;
+            composed.relative_error += uses * part.relative_error;
+            match part.transformed {
                 Some(it) => {
                     composed.given_scale += uses * it.log_moment;
                     composed.given.wrapped += uses * it.wrapped.ln_1p();
                     composed.given.rounded += uses * ((it.size as f64).sqrt() * it.error).ln_1p();
                     composed.given.root += uses * it.error * weight_norm(window.tilt, it.step);
                 }
-                None => composed.given_scale += uses * (log_total + window.tilt * reference),
+                None => composed.given_scale += uses * log_moment,
             }
-            log_above += uses
-                * (losses.log_moment(step, reference, window.tilt + window.tilt_above) - log_total);
-            log_below += uses
-                * (losses.log_moment(step, reference, window.tilt - window.tilt_below) - log_total);
-
-            let norm = folded.iter().map(|it| it * it).sum::<f64>().sqrt();
-            // A length mismatch is the only error of a transform.
-            forward
-                .process(&mut folded, &mut spectrum)
-                .expect("the lengths are the plan's own");
-            let error = transform_error * (size as f64).sqrt() * norm;
-            multiply(&mut product, &mut product_error, &spectrum, *uses, error);
+            log_above += uses * (part.log_above - part.log_total);
+            log_below += uses * (part.log_below - part.log_total);
+            let error = part.error;
+            multiply(&mut product, &mut product_error, &part.values, uses, error);
             // Together the coefficients err by no more than `error` either, and a power of
             // something of at most 1 + error changes by at most uses·(1 + error)^uses times that.
             together += uses * error * (uses * error).exp();
@@ -221,88 +187,103 @@ impl Composed {
 
     /// Returns an upper bound on ε at `delta`, or nothing where the window does not hold it.
     pub(super) fn epsilon_above(&self, delta: f64) -> Option<f64> {
-        self.epsilon(delta, |suffix, from, epsilon| {
-            self.delta_above(suffix, from, epsilon)
-        })
-        .map(|epsilon| epsilon.max(self.first) + self.loss_error)
+        let (_, high) = self.crossing(delta, Self::delta_above)?;
+        Some(high.max(self.first) + self.loss_error)
     }
 
     /// Returns a lower bound on ε at `delta`; -∞ where none is known.
     pub(super) fn epsilon_below(&self, delta: f64) -> f64 {
-        self.epsilon(delta, |suffix, from, epsilon| {
-            self.delta_below(suffix, from, epsilon)
-        })
-        .map_or(f64::NEG_INFINITY, |epsilon| epsilon - self.loss_error)
+        self.crossing(delta, Self::delta_below)
+            .map_or(f64::NEG_INFINITY, |(low, _)| low - self.loss_error)
     }
 
     /// Returns bounds below and above on δ at `epsilon`, as far as these losses tell.
     pub(super) fn delta(&self, epsilon: f64) -> (f64, f64) {
         let (least, most) = (epsilon + self.loss_error, epsilon - self.loss_error);
-        (
-            self.at(least, Self::delta_below),
-            self.at(most, Self::delta_above),
-        )
-    }
-
-    fn at(&self, epsilon: f64, bound: impl Fn(&Self, Suffix, f64, f64) -> f64) -> f64 {
-        let mut suffix = Suffix {
-            above: 0.0,
-            below: 0.0,
-        };
-        let mut from = self.loss(self.masses.len());
-        for index in (0..self.masses.len()).rev() {
-            if self.loss(index) <= epsilon {
-                break;
+        let suffixes = self.suffixes();
+        let at = |epsilon: f64, bound: Bounding| {
+            let places = ((epsilon - self.first) / self.step).floor() + 1.0;
+            let mut index = (places.max(0.0) as usize).min(self.masses.len());
+            // The first loss above `epsilon`, however the division rounded.
+            while index > 0 && self.loss(index - 1) > epsilon {
+                index -= 1;
             }
-            suffix = self.extend(suffix, index);
-            from = self.loss(index);
-        }
-        bound(self, suffix, from, epsilon)
+            while index < self.masses.len() && self.loss(index) <= epsilon {
+                index += 1;
+            }
+            bound(self, suffixes[index], self.loss(index), epsilon)
+        };
+        (at(least, Self::delta_below), at(most, Self::delta_above))
     }
 
-    /// Returns the ε at which a falling bound on δ crosses `delta`: -∞ where it is below all along
-    /// the window, nothing where it is above at the window's end.
-    fn epsilon(&self, delta: f64, bound: impl Fn(Suffix, f64, f64) -> f64) -> Option<f64> {
-        let mut suffix = Suffix {
-            above: 0.0,
-            below: 0.0,
+    /// Returns two neighbouring ε, such that a bound on δ is at least `delta` at the first and
+    /// below it at the second: -∞ where it is below at the window's beginning, nothing where it is
+    /// not below at the window's end.
+    ///
+    /// No more than that is promised, so a bound that does not fall everywhere does no harm.
+    fn crossing(&self, delta: f64, bound: Bounding) -> Option<(f64, f64)> {
+        let suffixes = self.suffixes();
+        // The bound at a loss of the grid: what lies at that loss does not count.
+        let at = |index: usize| {
+            let next = (index + 1).min(self.masses.len());
+            bound(self, suffixes[next], self.loss(next), self.loss(index))
         };
-        let mut from = self.loss(self.masses.len());
+        let mut high = self.masses.len();
         // Written so that a bound that is not a number is refused.
-        let resolved = bound(suffix, from, from) < delta;
+        let resolved = at(high) < delta;
         if !resolved {
             return None;
         }
-        for index in (0..self.masses.len()).rev() {
-            let to = self.loss(index);
-            if bound(suffix, from, to) >= delta {
-                let (mut low, mut high) = (to, from);
-                for _ in 0..60 {
-                    let middle = low + (high - low) / 2.0;
-                    if bound(suffix, from, middle) >= delta {
-                        low = middle;
-                    } else {
-                        high = middle;
-                    }
-                }
-                return Some(high);
+        // A lower bound on δ rises and falls again, where the error is larger than what is left.
+        let mut low = high.saturating_sub(STRIDE);
+        while at(low) < delta {
+            if low == 0 {
+                return Some((f64::NEG_INFINITY, self.loss(low)));
             }
-            suffix = self.extend(suffix, index);
-            from = to;
+            (low, high) = (low.saturating_sub(STRIDE), low);
         }
-        Some(f64::NEG_INFINITY)
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if at(middle) < delta {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        let (suffix, from) = (suffixes[high], self.loss(high));
+        let (mut low, mut high) = (self.loss(low), from);
+        for _ in 0..60 {
+            let middle = low + (high - low) / 2.0;
+            if bound(self, suffix, from, middle) < delta {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        Some((low, high))
+    }
+
+    /// Returns the sums from each loss upwards, and last from beyond the window.
+    fn suffixes(&self) -> Vec<Suffix> {
+        let none = Suffix {
+            above: 0.0,
+            below: 0.0,
+        };
+        let fall = (-self.tilt * self.step).exp();
+        let fall_below = (-(self.tilt + 1.0) * self.step).exp();
+        let mut suffixes = vec![none; self.masses.len() + 1];
+        for (index, mass) in self.masses.iter().enumerate().rev() {
+            let next = suffixes[index + 1];
+            suffixes[index] = Suffix {
+                above: next.above * fall + mass,
+                below: next.below * fall_below + mass,
+            };
+        }
+        suffixes
     }
 
     fn loss(&self, index: usize) -> f64 {
         self.first + index as f64 * self.step
-    }
-
-    fn extend(&self, suffix: Suffix, index: usize) -> Suffix {
-        let (fall, mass) = ((-self.tilt * self.step).exp(), self.masses[index]);
-        Suffix {
-            above: suffix.above * fall + mass,
-            below: suffix.below * fall * (-self.step).exp() + mass,
-        }
     }
 
     /// Returns what the masses from `from` on give at `epsilon`, at most one step below it, in
@@ -373,13 +354,20 @@ impl Composed {
             Bound::Worse => 0.0,
             Bound::Better => NOISE * self.error / (size as f64).sqrt(),
         };
+        let untilted = Powers::new(
+            self.log_scale - self.tilt * self.first,
+            -self.tilt * self.step,
+        );
         let masses: Vec<f64> = self
             .masses
             .iter()
-            .enumerate()
-            .map(|(index, mass)| {
-                let mass = if *mass > least { *mass } else { 0.0 };
-                mass * (self.log_scale - self.tilt * self.loss(index)).exp() * relative
+            .zip(untilted)
+            .map(|(&mass, factor)| {
+                if mass > least {
+                    mass * factor * relative
+                } else {
+                    0.0
+                }
             })
             .collect();
         let finite = masses.iter().all(|mass| mass.is_finite());
@@ -411,95 +399,11 @@ fn weight_norm(tilt: f64, step: f64) -> f64 {
     (2.0 / (twice * (twice + 1.0) * (twice + 2.0)) / step + largest * largest).sqrt()
 }
 
-impl Losses {
-    /// Returns ln Σ mass·exp(tilt·(loss - reference)).
-    pub(super) fn log_moment(&self, step: f64, reference: f64, tilt: f64) -> f64 {
-        let exponent = |index: usize| tilt * (self.origin - reference + index as f64 * step);
-        let held = self.masses.iter().enumerate().filter(|it| *it.1 > 0.0);
-        let plain: f64 = held
-            .clone()
-            .map(|(index, mass)| mass * exponent(index).exp())
-            .sum();
-        if plain.is_finite() && plain > f64::MIN_POSITIVE {
-            return plain.ln();
-        }
-        // Against the largest term, which neither overflows nor underflows.
-        let logs = held.map(|(index, mass)| exponent(index) + mass.ln());
-        let largest = logs.clone().fold(f64::NEG_INFINITY, f64::max);
-        largest + logs.map(|log| (log - largest).exp()).sum::<f64>().ln()
-    }
-}
-
-/// Multiplies `product` by the power of a spectrum whose coefficients err by at most `error`.
-///
-/// `product_error` bounds the error of each coefficient of the product.
-fn multiply(
-    product: &mut [Complex64],
-    product_error: &mut [f64],
-    spectrum: &[Complex64],
-    uses: f64,
-    error: f64,
-) {
-    // Below this modulus the power is below exp(-100) and counts as 0.
-    let negligible = (-100.0 / uses).exp();
-    let power_rounding = 4.0 * ROUNDING * uses;
-    for ((total, total_error), &value) in product.iter_mut().zip(product_error).zip(spectrum) {
-        // Overflow is out of question, so the plain root does.
-        let modulus = value.norm_sqr().sqrt();
-        let most = modulus + error;
-        if most < negligible || modulus == 0.0 {
-            // (most)^uses, and what the other factors make of it: they are at most 1 + error.
-            *total_error = if most < negligible {
-                NEGLIGIBLE
-            } else {
-                (uses * most.ln()).exp()
-            } * (total.norm_sqr().sqrt() + *total_error);
-            *total = Complex64::new(0.0, 0.0);
-            continue;
-        }
-        let power = raise(value, uses as u64);
-        let size = power.norm_sqr().sqrt();
-        // |(v + e)^T - v^T| ≤ T·e·(|v| + e)^(T - 1)
-        let growth = uses * error / modulus;
-        let power_error = if growth < 0.03 {
-            size * growth * 1.04
-        } else {
-            (uses * most.ln()).exp() - size.min((uses * modulus.ln()).exp())
-        } + size * power_rounding;
-        *total_error = *total_error * (size + power_error) + total.norm_sqr().sqrt() * power_error;
-        *total *= power;
-    }
-}
-
-/// Returns the power of a complex number by repeated squaring: its relative error is below
-/// `exponent` times three roundings.
-fn raise(value: Complex64, mut exponent: u64) -> Complex64 {
-    let (mut base, mut power) = (value, Complex64::new(1.0, 0.0));
-    loop {
-        if exponent & 1 == 1 {
-            power *= base;
-        }
-        exponent >>= 1;
-        if exponent == 0 {
-            return power;
-        }
-        base *= base;
-    }
-}
-
-/// 2^-52, twice the largest relative error of a float operation.
-const ROUNDING: f64 = f64::EPSILON;
-
-/// Bounds the relative error of a transform, in Euclidean norm, for each factor 2 of its size: a
-/// butterfly errs by less than 7·2^-53, and its factor, the cosine and sine of an angle that is
-/// rounded three times, by less than 13·2^-53.
-const TRANSFORM_ERROR: f64 = 10.0 * ROUNDING;
+/// How many losses are passed over at first in the search for an ε.
+const STRIDE: usize = 32;
 
 /// A mass below this many times the typical error of one is not told from error.
 const NOISE: f64 = 4.0;
-
-/// exp(-100) and a bit.
-const NEGLIGIBLE: f64 = 4e-44;
 
 /// Covers the rounding of the moments in Chernoff's inequality.
 const WRAP_MARGIN: f64 = 0.01;

@@ -33,9 +33,21 @@ pub(super) struct Transformed {
 }
 
 impl Losses {
-    /// Returns these losses on a grid `ratio` times as coarse, at least as bad or at most as bad.
-    pub(super) fn coarser(self, step: f64, ratio: usize, bound: Bound) -> Self {
-        let count = self.masses.len().div_ceil(ratio);
+    /// Returns the corner of the grid that is nearest to `loss`; the grid goes on beyond its ends.
+    pub(super) fn corner_near(&self, loss: f64, step: f64) -> f64 {
+        self.origin + ((loss - self.origin) / step).round() * step
+    }
+
+    /// Returns these losses on the grid `ratio` times as coarse that holds the loss `corner`, at
+    /// least as bad or at most as bad.
+    ///
+    /// `corner` is on the finer grid, but for an error that is counted.
+    pub(super) fn coarser(self, step: f64, ratio: usize, corner: f64, bound: Bound) -> Self {
+        let places = ((self.origin - corner) / step).round();
+        let off_grid = (self.origin - corner - places * step).abs();
+        // So many places before the first mass the coarse grid begins.
+        let before = (places as i64).rem_euclid(ratio as i64) as usize;
+        let count = (before + self.masses.len()).div_ceil(ratio);
         let (mut low, mut high) = (vec![0.0; count], vec![0.0; count]);
         let width = (ratio as f64 * step).exp_m1();
         // Of a mass of P at each place of a bin, the shares of the bin's left and right end.
@@ -51,12 +63,17 @@ impl Losses {
                 )
             })
             .collect();
-        for (bin, masses) in self.masses.chunks(ratio).enumerate() {
-            for (mass, (left, right)) in masses.iter().zip(&shares) {
+        let first = (ratio - before).min(self.masses.len());
+        let (partial, whole) = self.masses.split_at(first);
+        let bins = std::iter::once((partial, &shares[before..]))
+            .chain(whole.chunks(ratio).map(|masses| (masses, &shares[..])));
+        for (bin, (masses, shares)) in bins.enumerate() {
+            for (mass, (left, right)) in masses.iter().zip(shares) {
                 low[bin] += mass * left;
                 high[bin] += mass * right;
             }
         }
+        let origin = self.origin - before as f64 * step;
         let masses = match bound {
             Bound::Worse => {
                 let mut masses = vec![0.0; count + 1];
@@ -68,7 +85,7 @@ impl Losses {
             }
             Bound::Better => {
                 let ends = Ends {
-                    origin: self.origin,
+                    origin,
                     low,
                     high,
                     lump: None,
@@ -76,6 +93,11 @@ impl Losses {
                 lowered(ends, ratio as f64 * step, MASS_ERROR)
             }
         };
-        Self { masses, ..self }
+        Self {
+            origin,
+            masses,
+            loss_error: self.loss_error + off_grid,
+            ..self
+        }
     }
 }

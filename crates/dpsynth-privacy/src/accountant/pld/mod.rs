@@ -7,18 +7,23 @@
 
 mod bins;
 mod compose;
+mod grid;
 mod likelihood;
 mod losses;
 mod lower;
 mod outlook;
 mod pair;
+mod spectrum;
+mod stage;
 #[cfg(test)]
 mod tests;
 
-use self::bins::{Bins, Resolution};
-use self::compose::{Composed, Transforms, Window, largest_weight};
+use self::bins::{Bins, Part};
+use self::compose::{Composed, largest_weight};
+use self::grid::Grid;
 use self::outlook::Outlook;
 use self::pair::Pair;
+use self::spectrum::Transforms;
 use super::charges::{Base, Charges, Use};
 use super::{AccountingError, Interval};
 use crate::unit::Adjacency;
@@ -83,6 +88,14 @@ impl Plan {
         self.narrow(Question::EpsilonAt(delta))
     }
 
+    /// Returns about ε at `delta`; no guarantee rests on it.
+    pub(super) fn estimate(&self, delta: f64) -> Result<f64, AccountingError> {
+        let question = Question::EpsilonAt(delta);
+        let removal = Outlook::new(&self.pairs, Direction::Removal, question)?.epsilon;
+        let addition = Outlook::new(&self.pairs, Direction::Addition, question)?.epsilon;
+        Ok(removal.max(addition).max(f64::MIN_POSITIVE))
+    }
+
     /// Returns bounds on δ at `epsilon`.
     pub(super) fn delta(&self, epsilon: f64) -> Result<Interval, AccountingError> {
         self.narrow(Question::DeltaAt(epsilon))
@@ -123,13 +136,14 @@ impl Plan {
         other: Interval,
     ) -> Result<Option<Interval>, AccountingError> {
         let outlook = Outlook::new(&self.pairs, Direction::Addition, question)?;
+        // On a coarse grid, which is as much of a bound as a fine one: by Chernoff's inequality, and
+        // where that is not enough by composing.
         if let Question::EpsilonAt(delta) = question {
-            // On a coarse grid, which is as much of a bound as a fine one.
-            let step = outlook.step(COARSER);
+            let step = outlook.step(COARSEST);
             let (tail, tilt) = (outlook.tail(), outlook.tilt);
             let mut parts = Vec::new();
             for (pair, uses) in &self.pairs {
-                let bins = Bins::new(pair, step, tail, Resolution::EVEN);
+                let bins = Bins::new(pair, step, tail, Part::All);
                 parts.extend(bins.map(|bins| (bins.worse(Direction::Addition), uses)));
             }
             if parts.len() == self.pairs.len() {
@@ -151,6 +165,19 @@ impl Plan {
                 if bound * (1.0 + margin) + margin < other.lower {
                     return Ok(None);
                 }
+            }
+        }
+        let share = match question {
+            Question::EpsilonAt(_) => outlook.epsilon / other.lower,
+            Question::DeltaAt(_) => 1.0,
+        };
+        for fineness in COARSER {
+            let fineness = fineness * share.clamp(1e-12, 1.0).sqrt();
+            let grid = Grid::new(self, &outlook, Direction::Addition, fineness, true);
+            let worse = grid.and_then(|grid| grid.composed(Bound::Worse, &mut Transforms::new()));
+            let upper = worse.and_then(|worse| question.above(&worse));
+            if upper.is_some_and(|upper| upper < other.lower) {
+                return Ok(None);
             }
         }
         self.refine(Direction::Addition, question, &outlook)
@@ -175,7 +202,7 @@ impl Plan {
     ) -> Result<Interval, AccountingError> {
         let mut transforms = Transforms::new();
         let (mut fineness, mut fitted): (f64, f64) = (1.0, 1.0 / 64.0);
-        let mut staged = self.pairs.iter().any(|(_, uses)| *uses >= FEWEST_STAGED);
+        let mut staged = true;
         let mut best: Option<Interval> = None;
         for round in 0..MOST_ROUNDS {
             let grid = Grid::new(self, outlook, direction, fineness, staged);
@@ -236,135 +263,25 @@ impl Plan {
     }
 }
 
-/// The bins of every mechanism on grids that go together.
-struct Grid<'plan> {
-    direction: Direction,
-    outlook: &'plan Outlook,
-    step: f64,
-    window: Window,
-    parts: Vec<(Bins, f64, Option<Stage>)>,
-}
-
-/// How a mechanism that is used very often is composed: some uses on a fine grid, and copies of
-/// the result, with what is left over, on the common one. For the same error the common grid may
-/// be coarser by the root of the number of uses that each copy holds.
-struct Stage {
-    /// How many uses are composed on the fine grid.
-    uses: f64,
-    /// How many fine steps make a common one.
-    ratio: usize,
-    outlook: Outlook,
-}
-
-impl<'plan> Grid<'plan> {
-    /// Returns nothing where the grid would be too large.
-    fn new(
-        plan: &Plan,
-        outlook: &'plan Outlook,
-        direction: Direction,
-        fineness: f64,
-        staged: bool,
-    ) -> Option<Self> {
-        let stages: Vec<Option<Stage>> = plan
-            .pairs
-            .iter()
-            .map(|(pair, uses)| {
-                (staged && *uses >= FEWEST_STAGED).then(|| {
-                    let power = (uses.ln() / 16f64.ln()).round() as u32;
-                    let uses = 4f64.powi(power as i32);
-                    let outlook = outlook.alone(pair, uses, direction);
-                    Stage {
-                        uses,
-                        ratio: 1 << power,
-                        outlook,
-                    }
-                })
-            })
-            .collect();
-        let coarsest = stages
-            .iter()
-            .map(|stage| stage.as_ref().map_or(1, |stage| stage.ratio))
-            .min()?;
-        let share = if coarsest > 1 {
-            std::f64::consts::FRAC_1_SQRT_2
-        } else {
-            1.0
-        };
-        let step = outlook.step(fineness) * share * coarsest as f64;
-        let (step, window) = outlook.window(step)?;
-        let tail = outlook.tail();
-        let parts = plan
-            .pairs
-            .iter()
-            .zip(stages)
-            .map(|((pair, uses), stage)| {
-                let stage = stage.map(|stage| Stage {
-                    ratio: coarsest,
-                    ..stage
-                });
-                let fine = step / stage.as_ref().map_or(1.0, |stage| stage.ratio as f64);
-                let resolution = stage.as_ref().map_or(Resolution::EVEN, |stage| Resolution {
-                    coarse_from: outlook.rare_above(
-                        pair,
-                        direction,
-                        0.1 / (stage.ratio * stage.ratio) as f64,
-                    ),
-                    ratio: stage.ratio,
-                });
-                Some((Bins::new(pair, fine, tail, resolution)?, *uses, stage))
-            })
-            .collect::<Option<_>>()?;
-        Some(Self {
-            direction,
-            outlook,
-            step,
-            window,
-            parts,
-        })
-    }
-
-    fn composed(&self, bound: Bound, transforms: &mut Transforms) -> Option<Composed> {
-        let mut parts = Vec::new();
-        for ((bins, uses, stage), mean) in self.parts.iter().zip(&self.outlook.means) {
-            let losses = || match bound {
-                Bound::Worse => bins.worse(self.direction),
-                Bound::Better => bins.better(self.direction),
-            };
-            let Some(stage) = stage else {
-                parts.push((losses(), *uses, *mean));
-                continue;
-            };
-            let step = self.step / stage.ratio as f64;
-            let copies = (uses / stage.uses).floor();
-            let left_over = uses - copies * stage.uses;
-            for (each, copies) in [(stage.uses, copies), (left_over, 1.0)] {
-                if each > 0.0 {
-                    let window = stage.outlook.window_of_step(step)?;
-                    let window = window.moved(each * mean - stage.uses * mean);
-                    let composed =
-                        Composed::new(&[(losses(), each, *mean)], step, window, transforms);
-                    let losses = composed
-                        .into_losses(bound)?
-                        .coarser(step, stage.ratio, bound);
-                    parts.push((losses, copies, each * mean));
-                }
-            }
-        }
-        Some(Composed::new(&parts, self.step, self.window, transforms))
-    }
-}
-
 impl Question {
     fn between(self, better: &Composed, worse: &Composed) -> Option<Interval> {
-        let (lower, upper) = match self {
-            Self::EpsilonAt(delta) => (better.epsilon_below(delta), worse.epsilon_above(delta)?),
-            Self::DeltaAt(epsilon) => (better.delta(epsilon).0, worse.delta(epsilon).1.min(1.0)),
+        let upper = self.above(worse)?;
+        let lower = match self {
+            Self::EpsilonAt(delta) => better.epsilon_below(delta),
+            Self::DeltaAt(epsilon) => better.delta(epsilon).0,
         };
         let sane = upper.is_finite() && !lower.is_nan();
         sane.then(|| Interval {
             lower: lower.max(0.0),
             upper: upper.max(0.0),
         })
+    }
+
+    fn above(self, worse: &Composed) -> Option<f64> {
+        match self {
+            Self::EpsilonAt(delta) => worse.epsilon_above(delta),
+            Self::DeltaAt(epsilon) => Some(worse.delta(epsilon).1.min(1.0)),
+        }
     }
 
     /// Returns how far apart the bounds may be.
@@ -397,11 +314,9 @@ const NEAR: f64 = 9.8e-5;
 /// How near they have to be where ε is next to nothing.
 const NEAR_NOTHING: f64 = 1e-9;
 
-/// From how many uses on a mechanism is composed in two stages.
-const FEWEST_STAGED: f64 = 4096.0;
-
-/// How much coarser a grid is good enough to show that a direction does not matter.
-const COARSER: f64 = 0.25;
+/// How fine the grids are that may show that a direction does not matter.
+const COARSEST: f64 = 0.25;
+const COARSER: [f64; 2] = [0.125, 0.4];
 
 /// How often the grid is refined at most.
 const MOST_ROUNDS: usize = 12;

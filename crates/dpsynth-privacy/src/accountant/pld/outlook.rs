@@ -132,9 +132,16 @@ impl Outlook {
         f64::NEG_INFINITY
     }
 
-    /// Returns where some uses of a mechanism lie that is one of many under this tilt.
-    pub(super) fn alone(&self, pair: &Pair, uses: f64, direction: Direction) -> Self {
-        let sketch = Sketch::new(&[(pair.clone(), uses)], direction, self.tail());
+    /// Returns where some uses of a mechanism lie, of its losses below `below`, that is one of
+    /// many under this tilt.
+    pub(super) fn alone(&self, pair: &Pair, uses: f64, below: f64, direction: Direction) -> Self {
+        let mut sketch = Sketch::new(&[(pair.clone(), uses)], direction, self.tail());
+        for (losses, _) in &mut sketch.0 {
+            losses.retain(|it| match direction {
+                Direction::Removal => it.0 < below,
+                Direction::Addition => it.0 > -below,
+            });
+        }
         Self::around(&sketch, self.tilt, LOG_WRAPPED_OF_MANY)
     }
 
@@ -339,5 +346,5 @@ const STRONGEST: f64 = 60.0;
 const SMALLEST_TILT: f64 = 1e-3;
 const LARGEST_TILT: f64 = 1e12;
 
-/// The largest number of masses in a window: 32 MiB of floats, and as much for the spectrum.
-const MOST_MASSES: f64 = 4_194_304.0;
+/// The largest number of masses in a window: 16 MiB of floats, and as much for the spectrum.
+const MOST_MASSES: f64 = 2_097_152.0;

@@ -1,6 +1,7 @@
 //! The bounds against closed forms, against each other, and with controls that must be caught.
 
 use super::*;
+use crate::accountant::rdp::Curve;
 use crate::event::DpEvent;
 
 fn interval(event: &DpEvent, adjacency: Adjacency, delta: f64) -> Interval {
@@ -188,6 +189,72 @@ fn a_plan_of_several_kinds_costs_more_than_its_parts_and_less_than_their_sum() {
     );
     assert!(whole.lower < sum, "{whole:?} and {alone:?}");
     assert!(whole.upper - whole.lower <= 1e-3 * whole.upper, "{whole:?}");
+}
+
+#[test]
+fn both_accountants_know_the_same_moments() {
+    // E[exp((α - 1)·L)] rises with the curve, so the grids' moments are on either side of the exact
+    // one, which the other accountant knows for whole orders without any grid.
+    for (rate, noise_multiplier) in [(1.0, 1.5), (1.0, 0.8), (0.3, 1.0), (0.01, 0.9), (1e-3, 2.0)] {
+        let event = sampled(rate, gaussian(noise_multiplier));
+        let charges = Charges::of(&event).expect("an event");
+        let curve = Curve::new(&charges, Adjacency::AddOrRemoveOne).expect("a curve");
+        let plan = Plan::new(&charges, Adjacency::AddOrRemoveOne).expect("a plan");
+        let (pair, _) = &plan.pairs[0];
+        let step = 2e-3 * rate.max(0.01) / noise_multiplier;
+        let bins = Bins::new(pair, step, 1e-200, Part::All).expect("bins");
+        let moment = |bound: Bound, order: f64| {
+            let losses = bins.losses(bound, Direction::Removal);
+            losses.log_moment(step, 0.0, order - 1.0)
+        };
+        for order in [2.0, 3.0, 5.0, 8.0, 16.0] {
+            let (lower, upper) = (moment(Bound::Better, order), moment(Bound::Worse, order));
+            let points = curve.points();
+            let (_, exact) = points.iter().find(|it| it.0 == order).expect("an order");
+            let what = format!("{rate} {noise_multiplier} {order}: {lower} {exact} {upper}");
+            assert!(lower <= exact * (1.0 + 1e-9) + 1e-11, "{what}");
+            assert!(*exact <= upper * (1.0 + 1e-9) + 1e-11, "{what}");
+            assert!(upper - lower <= 2e-3 * exact + 1e-9, "{what}");
+            // The control: one per cent more noise has moments that are out of these bounds.
+            let other = sampled(rate, gaussian(noise_multiplier * 1.01));
+            let charges = Charges::of(&other).expect("an event");
+            let other = Curve::new(&charges, Adjacency::AddOrRemoveOne).expect("a curve");
+            let (_, wrong) = other
+                .points()
+                .iter()
+                .find(|it| it.0 == order)
+                .expect("an order");
+            assert!(*wrong < lower, "{what} and {wrong}");
+        }
+    }
+}
+
+#[test]
+fn parting_rare_losses_from_the_bulk_changes_no_bound() {
+    // The same plan in two stages and in one.
+    let event = repeated(sampled(0.005, gaussian(0.7)), 5000);
+    let charges = Charges::of(&event).expect("an event");
+    let plan = Plan::new(&charges, Adjacency::AddOrRemoveOne).expect("a plan");
+    let question = Question::EpsilonAt(1e-6);
+    for direction in [Direction::Removal, Direction::Addition] {
+        let outlook = Outlook::new(&plan.pairs, direction, question).expect("an outlook");
+        let found = [true, false].map(|staged| {
+            let grid = Grid::new(&plan, &outlook, direction, 1.0, staged).expect("a grid");
+            let mut transforms = Transforms::new();
+            let better = grid
+                .composed(Bound::Better, &mut transforms)
+                .expect("losses");
+            let worse = grid
+                .composed(Bound::Worse, &mut transforms)
+                .expect("losses");
+            question.between(&better, &worse).expect("bounds")
+        });
+        let [a, b] = found;
+        assert!(a.lower <= b.upper && b.lower <= a.upper, "{a:?} and {b:?}");
+        for it in found {
+            assert!(it.upper - it.lower <= 1e-4 * it.upper, "{it:?}");
+        }
+    }
 }
 
 #[test]
