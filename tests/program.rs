@@ -156,7 +156,6 @@ expected_units = 600
 reason = "a made-up town"
 
 [model]
-engine = "vae"
 target = "city"
 
 [[column]]

@@ -100,6 +100,74 @@ fn the_same_seed_and_model_give_the_same_rows_and_more_rows_cost_nothing() {
 }
 
 #[test]
+fn rows_that_meet_a_condition_are_drawn_by_construction() {
+    let here = Workplace::new();
+    here.run(&["release", "--epsilon", "3", "--out", "out"])
+        .expect(0, "");
+    let ledger = here.read("town.ledger.jsonl");
+    let sample = |condition: &str, out: &str| {
+        let model = "out/model.safetensors";
+        here.run(&[
+            "sample", model, "--rows", "700", "--where", condition, "--out", out,
+        ])
+    };
+    // The days of one month are a twelfth of the declared year; a bound lies inside an income's cell.
+    let condition = "city = 'south' AND since < '2024-01-15' AND income > 500.125";
+    sample(condition, "some.csv").expect(0, "700 rows");
+    let rows = here.read("some.csv");
+    assert_eq!(rows.lines().count(), 701);
+    for row in rows.lines().skip(1) {
+        let cells: Vec<&str> = row.split(',').collect();
+        assert_eq!(cells[1], "south", "{row}");
+        assert!(
+            cells[2].parse::<f64>().is_ok_and(|income| income > 500.125),
+            "{row}"
+        );
+        assert!(cells[3] < "2024-01-15", "{row}");
+    }
+    // Across columns no construction helps, and rows are drawn until enough meet it.
+    sample("income / 10 < age OR income IS NULL", "across.csv").expect(0, "700 rows");
+    sample("income IS NULL", "missing.csv").expect(0, "700 rows");
+    let missing = here.read("missing.csv");
+    assert!(missing.lines().skip(1).all(|row| row.contains(",NA,")));
+    for (condition, code) in [
+        ("age < 18", "DPS5002"),
+        ("age > 80.5 AND city = 'north'", "DPS5002"),
+        // The town's law, and the condition, leave nobody.
+        ("age < 30 AND city = 'south'", "DPS20"),
+        ("agee < 30", "DPS20"),
+        ("COUNT(*) > 3", "DPS20"),
+    ] {
+        let run = sample(condition, "none.csv");
+        assert!(run.err.contains(code), "{condition}: {}", run.err);
+        assert!(!here.path("none.csv").exists());
+    }
+    assert_eq!(here.read("town.ledger.jsonl"), ledger);
+}
+
+#[test]
+fn the_autoencoder_is_still_an_engine() {
+    let here = Workplace::new();
+    let arguments = [
+        "release",
+        "--epsilon",
+        "3",
+        "--engine",
+        "vae",
+        "--out",
+        "out",
+    ];
+    here.run(&arguments).expect(0, "");
+    here.run(&["verify", "out", "--ledger", "town.ledger.jsonl"])
+        .expect(0, "ok      the ledger holds the charge");
+    assert!(here.read("out/report.json").contains("dp_sgd"));
+    let model = "out/model.safetensors";
+    let condition = ["--where", "city = 'south'", "--out", "south.csv"];
+    here.run(&[&["sample", model, "--rows", "300"], &condition[..]].concat())
+        .expect(0, "300 rows");
+}
+
+#[test]
 fn parquet_goes_in_and_comes_out() {
     let here = Workplace::new();
     here.run(&[
@@ -165,9 +233,22 @@ fn a_report_whose_figures_do_not_follow_fails_even_with_a_fresh_manifest() {
     let report = here.read("out/report.json");
     let value: serde_json::Value = serde_json::from_str(&report).unwrap();
     let spent = value["privacy"]["epsilon_spent"].to_string();
-    here.write("out/report.json", report.replace(&spent, "0.1"));
+    let field = format!("\"epsilon_spent\": {spent}");
+    here.write(
+        "out/report.json",
+        report.replace(&field, "\"epsilon_spent\": 0.1"),
+    );
     here.run(&["verify", "out"])
-        .expect(4, "cost more than stated");
+        .expect(4, "the mechanisms together cost more than stated");
+    // The price of a mechanism alone is checked as well.
+    let field = format!("\"epsilon_alone\": {spent}");
+    assert!(report.contains(&field), "{report}");
+    here.write(
+        "out/report.json",
+        report.replace(&field, "\"epsilon_alone\": 0.1"),
+    );
+    here.run(&["verify", "out"])
+        .expect(4, "a mechanism alone costs more than stated");
 }
 
 #[test]

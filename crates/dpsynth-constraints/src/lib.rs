@@ -63,12 +63,14 @@
 //! | [`RuleSpec`], [`RuleKind`], [`Enforcement`] | a rule as the policy writes it |
 //! | [`Rules`] | rules that fit a schema and do not contradict each other |
 //! | [`Violation`], [`RuleOutcome`] | what checking and enforcing found |
+//! | [`Condition`] | which rows someone asks for, in the language of rules |
 //! | [`Limits`] | how long redrawing may go on |
 //! | [`RuleError`], [`RuleProblem`], [`RulePlace`] | what is wrong, and where |
 
 mod columns;
 mod combinations;
 mod compile;
+mod condition;
 mod derived;
 mod enforce;
 mod error;
@@ -79,6 +81,7 @@ mod repair;
 mod rules;
 mod spec;
 
+pub use condition::Condition;
 pub use error::{RuleError, RuleField, RulePlace, RuleProblem};
 pub use outcome::{Limits, RuleOutcome, Violation};
 pub use rules::Rules;

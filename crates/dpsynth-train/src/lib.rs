@@ -42,7 +42,8 @@ pub use fit::{StepProgress, TrainingPlan, fit};
 pub use generator::Generator;
 pub use initial::{ClassCounts, StartingCounts};
 pub use marginals::{
-    CodeOrder, FitPlan, Grouping, MeasureOutlook, MeasurePlan, Measurements, fit_decoder, measure,
+    CodeOrder, FitPlan, Grouping, MeasureOutlook, MeasurePlan, MeasureShares, Measurements,
+    fit_decoder, measure,
 };
 pub use mixture::Mixture;
 pub use optimiser::{NoiseVariance, Optimiser, Training};

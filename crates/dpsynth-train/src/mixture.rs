@@ -16,6 +16,8 @@ pub struct Mixture {
     shares: Vec<f32>,
     /// Cumulative shares of the groups of all columns, row-major by component.
     cumulative: Vec<f32>,
+    /// Running sums of the components' weights.
+    weights: Vec<f32>,
     /// Where each column's groups start; the total at the end.
     starts: Vec<usize>,
     /// Codes of each column sorted by group, with their cumulative weights within it.
@@ -67,7 +69,9 @@ impl Mixture {
             }
         }
         let codes = groupings.iter().map(GroupCodes::new).collect();
+        let components = shares.len() / starts[groupings.len()];
         Self {
+            weights: (1..=components).map(|count| count as f32).collect(),
             groupings,
             shares,
             cumulative,
@@ -100,6 +104,64 @@ impl Mixture {
     #[must_use]
     pub fn components(&self) -> usize {
         self.cumulative.len() / self.starts[self.groupings.len()]
+    }
+
+    /// The mixture given that the code of each column is among those that are allowed, and the share
+    /// of the rows for which that is so; `None` if no row has such codes.
+    ///
+    /// `allowed` has a list for each column, as long as its domain, or `None` where all codes are
+    /// allowed. Because columns are independent within a component, this is exact: components are
+    /// weighted by the shares of what is allowed (Bayes), and the columns are drawn from what is left.
+    ///
+    /// # Panics
+    /// If a list is shorter than its column's domain.
+    #[must_use]
+    pub fn given(&self, allowed: &[Option<Vec<bool>>]) -> Option<(Self, f64)> {
+        let mut given = self.clone();
+        let width = self.starts[self.groupings.len()];
+        let mut weights = vec![1.0f64; self.components()];
+        for (column, allowed) in allowed.iter().enumerate() {
+            let Some(allowed) = allowed else { continue };
+            let grouping = &self.groupings[column];
+            let mut parts = vec![(0.0f64, 0.0f64); grouping.groups()];
+            for ((&group, &weight), &allowed) in
+                grouping.group_of.iter().zip(&grouping.weights).zip(allowed)
+            {
+                let part = &mut parts[usize::from(group)];
+                part.0 += f64::from(weight);
+                part.1 += if allowed { f64::from(weight) } else { 0.0 };
+            }
+            let columns = self.starts[column]..self.starts[column + 1];
+            for (component, weight) in weights.iter_mut().enumerate() {
+                let row = component * width;
+                let shares = &mut given.shares[row + columns.start..row + columns.end];
+                let all: f64 = shares.iter().map(|&share| f64::from(share)).sum();
+                for (share, part) in shares.iter_mut().zip(&parts) {
+                    *share *= (part.1 / part.0) as f32;
+                }
+                *weight *= shares.iter().map(|&share| f64::from(share)).sum::<f64>() / all;
+                let sums = &mut given.cumulative[row + columns.start..row + columns.end];
+                sums.copy_from_slice(shares);
+                accumulate(sums);
+            }
+            let kept = grouping.weights.iter().zip(allowed);
+            given.groupings[column].weights = kept
+                .map(|(&weight, &allowed)| if allowed { weight } else { 0.0 })
+                .collect();
+            given.codes[column] = GroupCodes::new(&given.groupings[column]);
+        }
+        let share = weights.iter().sum::<f64>() / weights.len() as f64;
+        // Relative to the largest, so that a rare condition keeps its precision.
+        let largest = weights.iter().copied().fold(0.0, f64::max);
+        if largest <= 0.0 {
+            return None;
+        }
+        given.weights = weights
+            .iter()
+            .map(|weight| (weight / largest) as f32)
+            .collect();
+        accumulate(&mut given.weights);
+        Some((given, share))
     }
 
     /// Draws `rows` rows of codes, row-major.
@@ -136,7 +198,7 @@ impl Mixture {
 
     fn draw_row(&self, rng: &mut PublicRng, row: &mut [u16]) {
         let width = self.starts[self.groupings.len()];
-        let component = (rng.uniform() * self.components() as f64) as usize;
+        let component = pick(&self.weights, rng.uniform());
         let shares = &self.cumulative[component * width..(component + 1) * width];
         for ((column, codes), code) in self.starts.windows(2).zip(&self.codes).zip(row) {
             let group = pick(&shares[column[0]..column[1]], rng.uniform());
@@ -189,12 +251,111 @@ fn accumulate(weights: &mut [f32]) {
     }
 }
 
-/// The first place whose running sum exceeds the share `uniform` of the last one.
+/// The first place whose running sum exceeds the share `uniform` of the last one: one of those with a
+/// weight above 0.
 fn pick(cumulative: &[f32], uniform: f64) -> usize {
     let last = cumulative.len() - 1;
-    let target = uniform as f32 * cumulative[last];
-    cumulative[..last].partition_point(|&sum| sum <= target)
+    let target = uniform * f64::from(cumulative[last]);
+    let mut place = cumulative[..last].partition_point(|&sum| f64::from(sum) <= target);
+    // Only where the product was rounded up to the whole.
+    while place > 0 && cumulative[place] == cumulative[place - 1] {
+        place -= 1;
+    }
+    place
 }
 
 /// Rows that are drawn together, from one stream.
 const SAMPLE_ROWS: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two components over a column of three codes in two groups, and one of two codes.
+    fn mixture() -> Mixture {
+        let grouped = Grouping {
+            group_of: vec![0, 1, 1],
+            weights: vec![1.0, 0.25, 0.75],
+        };
+        let shares = vec![0.5, 0.5, 0.9, 0.1, 1.0, 0.0, 0.2, 0.8];
+        Mixture::from_shares(vec![grouped, Grouping::each(2)], shares)
+    }
+
+    /// Shares of the six cells among many draws.
+    fn drawn(mixture: &Mixture) -> [f64; 6] {
+        let rows = 200_000;
+        let mut shares = [0.0; 6];
+        for row in mixture
+            .sample(rows, &mut PublicRng::from_seed(1))
+            .chunks_exact(2)
+        {
+            shares[usize::from(row[0] * 2 + row[1])] += 1.0 / rows as f64;
+        }
+        shares
+    }
+
+    fn near(found: [f64; 6], expected: [f64; 6]) -> bool {
+        // Five deviations of a share of 200,000 draws are below 0.0056.
+        found
+            .iter()
+            .zip(expected)
+            .all(|(a, b)| (a - b).abs() < 0.006)
+    }
+
+    /// Shares of the cells by the definition of the mixture.
+    const EXACT: [f64; 6] = [0.325, 0.425, 0.05625, 0.00625, 0.16875, 0.01875];
+
+    #[test]
+    fn rows_have_the_shares_of_the_mixture() {
+        assert!(near(drawn(&mixture()), EXACT));
+        let wrong = [0.34, 0.41, 0.05625, 0.00625, 0.16875, 0.01875];
+        assert!(!near(drawn(&mixture()), wrong));
+    }
+
+    #[test]
+    fn rows_given_a_condition_are_those_of_the_mixture_that_meet_it() {
+        let conditions: [[Option<Vec<bool>>; 2]; 4] = [
+            [None, None],
+            [None, Some(vec![false, true])],
+            [Some(vec![true, false, true]), None],
+            [Some(vec![false, true, true]), Some(vec![true, false])],
+        ];
+        for allowed in conditions {
+            let (given, share) = mixture().given(&allowed).expect("possible");
+            let meets = |cell: usize| {
+                let allows = |column: usize, code: usize| {
+                    allowed[column].as_ref().is_none_or(|codes| codes[code])
+                };
+                allows(0, cell / 2) && allows(1, cell % 2)
+            };
+            let mut expected = EXACT;
+            for (cell, share) in expected.iter_mut().enumerate() {
+                *share *= f64::from(u8::from(meets(cell)));
+            }
+            let total: f64 = expected.iter().sum();
+            assert!((share - total).abs() < 1e-6, "{allowed:?}");
+            assert!(
+                near(drawn(&given), expected.map(|cell| cell / total)),
+                "{allowed:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_no_row_can_be_is_said() {
+        assert!(mixture().given(&[None, Some(vec![false, false])]).is_none());
+        let first_code_only = [Some(vec![false, true, false]), None];
+        let (given, _) = mixture()
+            .given(&first_code_only)
+            .expect("the first component can");
+        let rows = given.sample(500, &mut PublicRng::from_seed(1));
+        assert!(rows.chunks_exact(2).all(|row| row[0] == 1));
+    }
+
+    #[test]
+    fn nothing_of_weight_zero_is_picked() {
+        for uniform in [0.0, 0.5, 1.0 - f64::EPSILON / 2.0] {
+            assert_eq!(pick(&[0.0, 0.0, 0.7, 0.7, 0.7], uniform), 2);
+        }
+    }
+}

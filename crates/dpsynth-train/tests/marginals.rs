@@ -5,7 +5,7 @@ use dpsynth_privacy::{
     Released, Taint, insecure,
 };
 use dpsynth_train::{
-    CodeOrder, FitPlan, Generator, MeasurePlan, Measurements, fit_decoder, measure,
+    CodeOrder, FitPlan, Generator, MeasurePlan, MeasureShares, Measurements, fit_decoder, measure,
 };
 
 const ROWS: usize = 8000;
@@ -43,6 +43,7 @@ fn plan(noise: f64) -> MeasurePlan {
         target: Some(4),
         units: ROWS as f64,
         noise_stddev: noise,
+        shares: SHARES,
     }
 }
 
@@ -65,12 +66,20 @@ fn measured(noise: f64, seed: u64, plan: &MeasurePlan) -> Released<Measurements>
     measurements
 }
 
+const SHARES: MeasureShares = MeasureShares {
+    one_way: 0.12,
+    by_class: 0.04,
+    all_pairs: 0.22,
+    noise_to_cell: 2.7,
+};
+
 const FIT: FitPlan = FitPlan {
     latent: 16,
     hidden: 48,
     components: 256,
     steps: 2000,
     learning_rate: 5e-3,
+    enough: 0.0,
     restarts: 1,
     seed: 5,
 };
@@ -176,6 +185,7 @@ fn a_single_column_and_a_pair_can_be_measured() {
             target: Some(0),
             units: (900 / columns) as f64,
             noise_stddev: 1.0,
+            shares: SHARES,
         };
         let mut session = paid
             .authorize::<ChosenMarginals>()

@@ -1,8 +1,10 @@
 //! From a released generator to a table that obeys the rules: post-processing throughout.
 
-use dpsynth_constraints::{Limits, RuleError, RuleOutcome};
+use std::num::NonZeroU32;
+
+use dpsynth_constraints::{Condition, Limits, RuleError, RuleOutcome, Rules};
 use dpsynth_privacy::PublicRng;
-use dpsynth_table::{SchemaError, Table, TableError};
+use dpsynth_table::{Cell, Schema, SchemaError, Table, TableError};
 use dpsynth_train::{Generator, TrainError};
 use thiserror::Error;
 
@@ -17,6 +19,98 @@ use crate::policy::{Engine, Policy};
 pub fn synthesise(
     generator: &Generator,
     policy: &Policy,
+    rows: usize,
+    seed: u64,
+) -> Result<(Table, Vec<RuleOutcome>), SynthesisError> {
+    let limits = Limits::default();
+    draw_table(generator, policy, (&policy.rules, limits), rows, seed)
+}
+
+/// As [`synthesise`], but only rows that make `condition` true.
+///
+/// The parts of the condition that are about one column each hold by construction where the model
+/// is a mixture: its components are weighted by how far they meet them. What is left, such as
+/// a bound inside a cell, is met by drawing again.
+///
+/// # Errors
+/// If the condition is not one on the policy's columns, no row can meet it, or too few drawn rows do.
+pub fn synthesise_where(
+    generator: &Generator,
+    policy: &Policy,
+    condition: &str,
+    rows: usize,
+    seed: u64,
+) -> Result<(Table, Vec<RuleOutcome>), SynthesisError> {
+    let condition = Condition::compile(condition, &policy.schema).map_err(first)?;
+    let mut specs = policy.rule_specs.clone();
+    specs.push(condition.as_rule());
+    let rules = Rules::compile(specs, &policy.schema).map_err(first)?;
+    let modelled = policy.modelled_schema(engine(generator))?;
+    let mut allowed = vec![None; modelled.columns().len()];
+    for name in condition.columns_alone() {
+        if let Some(column) = modelled.position(name) {
+            allowed[column] = Some(allowed_codes(&condition, &modelled, name)?);
+        }
+    }
+    let given = match generator {
+        Generator::Mixture(mixture) => mixture
+            .given(&allowed)
+            .map(|(mixture, _)| Generator::Mixture(mixture)),
+        generator => allowed
+            .iter()
+            .flatten()
+            .all(|codes| codes.contains(&true))
+            .then(|| generator.clone()),
+    };
+    let given = given.ok_or(SynthesisError::Impossible)?;
+    draw_table(&given, policy, (&rules, FOR_CONDITIONS), rows, seed)
+}
+
+/// The codes of a column that may hold a value that meets the parts of a condition about it.
+///
+/// A cell is tried at its ends and between them; one that holds a literal of the condition may meet
+/// it there.
+fn allowed_codes(
+    condition: &Condition,
+    modelled: &Schema,
+    name: &str,
+) -> Result<Vec<bool>, SynthesisError> {
+    let alone = modelled.select(&[name])?;
+    let coder = &alone.coders()[0];
+    let codes: Vec<u16> = (0..coder.codes()).map(|code| code as u16).collect();
+    let mut allowed = vec![false; codes.len()];
+    let values_at = |at: f64| Table::decode(&alone, &codes, &mut || at).to_dataframe();
+    for at in CELL_PLACES {
+        let values = values_at(at);
+        let holds = condition.holds_alone(name, &values)?;
+        for (allowed, holds) in allowed.iter_mut().zip(holds) {
+            *allowed |= holds;
+        }
+    }
+    if coder.grid().is_some() {
+        for literal in condition.literals_of(name) {
+            let Ok(code) = coder.encode(Cell::Text(literal)) else {
+                continue;
+            };
+            let [low, .., high] = CELL_PLACES;
+            // A cell of one value was tried whole.
+            if coder.decode(code, low) != coder.decode(code, high) {
+                allowed[usize::from(code)] = true;
+            }
+        }
+    }
+    Ok(allowed)
+}
+
+/// The first of several findings; one at least is there.
+fn first(mut findings: Vec<RuleError>) -> SynthesisError {
+    SynthesisError::Rule(findings.swap_remove(0))
+}
+
+fn draw_table(
+    generator: &Generator,
+    policy: &Policy,
+    (rules, limits): (&Rules, Limits),
     rows: usize,
     seed: u64,
 ) -> Result<(Table, Vec<RuleOutcome>), SynthesisError> {
@@ -39,12 +133,7 @@ pub fn synthesise(
             });
         Table::decode(&modelled, &codes, &mut || cells.uniform()).to_dataframe()
     };
-    let enforced = policy.rules.enforce(
-        rows,
-        &mut draw,
-        &mut || choices.uniform(),
-        Limits::default(),
-    );
+    let enforced = rules.enforce(rows, &mut draw, &mut || choices.uniform(), limits);
     if let Some(error) = failure {
         return Err(error.into());
     }
@@ -62,6 +151,15 @@ fn engine(generator: &Generator) -> Engine {
     }
 }
 
+/// A condition across columns may be met by one row in a thousand.
+const FOR_CONDITIONS: Limits = Limits {
+    max_rounds: NonZeroU32::new(256).expect("not zero"),
+    max_draw_factor: NonZeroU32::new(1000).expect("not zero"),
+};
+
+/// Where in a cell a condition is tried.
+const CELL_PLACES: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0 - f64::EPSILON];
+
 // Streams of the public seed. Stream 0 draws the initial weights.
 const LATENTS: u64 = 1;
 const CELLS: u64 = 2;
@@ -71,6 +169,11 @@ const CHOICES: u64 = 3;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SynthesisError {
+    /// No row can meet the condition.
+    #[error(
+        "no row of this model can meet the condition; check its values against the policy, or ask for less"
+    )]
+    Impossible,
     /// The generator was made under another policy.
     #[error(
         "the model was made for other columns than the policy declares; use the policy of its own release"
@@ -92,12 +195,13 @@ pub enum SynthesisError {
 
 impl SynthesisError {
     /// The codes of this family.
-    pub const CODES: &'static [&'static str] = &["DPS5001"];
+    pub const CODES: &'static [&'static str] = &["DPS5001", "DPS5002"];
 
     /// The stable code of the diagnostic.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Impossible => "DPS5002",
             Self::PolicyMismatch => "DPS5001",
             Self::Rule(error) => error.code(),
             Self::Schema(error) => error.code(),

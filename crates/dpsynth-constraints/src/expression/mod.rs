@@ -19,7 +19,7 @@ use std::ops::Range;
 use polars::prelude::DataType;
 use polars::sql::sql_expr;
 use polars_lazy::prelude::{Expr, IntoLazy};
-use sqlparser::ast::Expr as SqlExpr;
+use sqlparser::ast::{BinaryOperator, Expr as SqlExpr};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserOptions};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
@@ -194,6 +194,47 @@ fn parse(tokens: Vec<TokenWithSpan>, positions: &Positions) -> Result<SqlExpr, V
         ));
     }
     Ok(sql)
+}
+
+/// Parts a condition that compiles at the `AND`s that join it.
+pub(crate) fn conjuncts(text: &str) -> Vec<String> {
+    fn part(sql: &SqlExpr, parts: &mut Vec<String>) {
+        match sql {
+            SqlExpr::Nested(inner) => part(inner, parts),
+            SqlExpr::BinaryOp {
+                left,
+                op: BinaryOperator::And,
+                right,
+            } => {
+                part(left, parts);
+                part(right, parts);
+            }
+            sql => parts.push(sql.to_string()),
+        }
+    }
+    let mut parts = Vec::new();
+    let tokens = Tokenizer::new(&GenericDialect, text).tokenize_with_location();
+    match tokens.map(|tokens| parse(tokens, &Positions::new(text))) {
+        Ok(Ok(sql)) => part(&sql, &mut parts),
+        // It compiled before, so this does not happen; whole it is judged all the same.
+        _ => parts.push(text.to_owned()),
+    }
+    parts
+}
+
+/// Returns the numbers and texts that an expression names.
+pub(crate) fn literals(text: &str) -> Vec<String> {
+    let tokens = Tokenizer::new(&GenericDialect, text).tokenize();
+    let literal = |token| match token {
+        Token::Number(number, _) => Some(number),
+        Token::SingleQuotedString(text) => Some(text),
+        _ => None,
+    };
+    tokens
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(literal)
+        .collect()
 }
 
 /// Returns the first line of an error of polars; the rest shows its query plan.

@@ -25,6 +25,9 @@ pub struct FitPlan {
     pub steps: u32,
     /// Largest learning rate.
     pub learning_rate: f64,
+    /// Mean squared deviation, in units of the noise, below which a fit ends before its last step:
+    /// from there on it would follow the noise.
+    pub enough: f64,
     /// Fits from different starts, whose mixtures are joined.
     pub restarts: u32,
     /// Seed of latents and initial weights; public.
@@ -168,6 +171,9 @@ impl<'m> Problem<'m> {
                 plan.learning_rate * warm * cosine,
             );
             on_step(step + 1, deviation);
+            if deviation < plan.enough {
+                break;
+            }
         }
         let finished = in_parallel(&mut passes, |pass| {
             shape.forward(&weights, pass);

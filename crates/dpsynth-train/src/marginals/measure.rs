@@ -18,6 +18,23 @@ pub struct MeasurePlan {
     pub units: f64,
     /// Standard deviation of a marginal that would have all of the precision, in rows.
     pub noise_stddev: f64,
+    /// How the precision is parted.
+    pub shares: MeasureShares,
+}
+
+/// How the precision of a measurement is parted among its stages; the rest is for the pairs that are
+/// measured closely.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MeasureShares {
+    /// For single columns on their codes.
+    pub one_way: f64,
+    /// For single columns within each class of the target.
+    pub by_class: f64,
+    /// For all pairs.
+    pub all_pairs: f64,
+    /// Noise of a cell of a pair over the rows that it holds on average, at the groups that are
+    /// chosen.
+    pub noise_to_cell: f64,
 }
 
 /// Measures in three stages: single columns on their codes, all pairs of columns on groups of
@@ -37,10 +54,11 @@ pub fn measure(
     session: &mut MarginalSession<'_>,
 ) -> Result<Released<Measurements>, MechanismError> {
     let columns = plan.codes.len();
-    let singles: Vec<_> = (0..columns as u32)
-        .map(|column| MarginalQuery {
+    let singles: Vec<_> = (0u32..)
+        .zip(plan.one_way_shares())
+        .map(|(column, share)| MarginalQuery {
             columns: vec![column],
-            share: ONE_WAY_SHARE / columns as f64,
+            share,
         })
         .collect();
     let one_way = session.measure(&singles)?;
@@ -51,16 +69,20 @@ pub fn measure(
         return Ok(layout.map(|layout| layout.finish(&[], &[])));
     }
     let pairs = layout.pairs();
-    let class_share = if split_by.is_some() { CLASS_SHARE } else { 0.0 };
+    let class_share = if split_by.is_some() {
+        plan.shares.by_class
+    } else {
+        0.0
+    };
     let mut queries = Vec::new();
     if split_by.is_some() {
         let blocks = layout.blocks.len() as f64;
         queries.extend((0..layout.blocks.len()).map(|block| MarginalQuery {
             columns: layout.query_columns(&[block]),
-            share: CLASS_SHARE / blocks,
+            share: class_share / blocks,
         }));
     }
-    let all_shares = layout.shares(&pairs, ALL_PAIRS_SHARE);
+    let all_shares = layout.shares(&pairs, plan.shares.all_pairs);
     queries.extend(
         pairs
             .iter()
@@ -71,7 +93,7 @@ pub fn measure(
             }),
     );
     let broad = session.measure(&queries)?;
-    let left = 1.0 - ONE_WAY_SHARE - class_share - ALL_PAIRS_SHARE;
+    let left = 1.0 - plan.shares.one_way - class_share - plan.shares.all_pairs;
     let chosen = layout.close_pairs(&pairs, &broad, left);
     let queries: Vec<_> = chosen
         .iter()
@@ -105,11 +127,24 @@ impl MeasurePlan {
         fits.then_some(target)
     }
 
+    /// Parts the precision for single columns so that the sum of their errors is least, where a column
+    /// of many codes counts as one of [`COUNTED_CODES`], because its cells will be averaged.
+    fn one_way_shares(&self) -> Vec<f64> {
+        let weights: Vec<_> = self
+            .codes
+            .iter()
+            .map(|&codes| f64::from(codes.clamp(2, COUNTED_CODES)).powf(2.0 / 3.0))
+            .collect();
+        let sum: f64 = weights.iter().sum();
+        let total = self.shares.one_way * (1.0 - 1e-12);
+        weights.iter().map(|weight| total * weight / sum).collect()
+    }
+
     /// Into how many groups a line of cells is cut, so that the noise of a cell of a pair stays in
     /// proportion to the rows that a cell holds on average.
     fn groups_of_a_line(&self, pairs: f64, classes: f64) -> f64 {
-        let noise = self.noise_stddev * (pairs.max(1.0) / ALL_PAIRS_SHARE).sqrt();
-        (NOISE_TO_CELL * self.units / (classes * noise)).sqrt()
+        let noise = self.noise_stddev * (pairs.max(1.0) / self.shares.all_pairs).sqrt();
+        (self.shares.noise_to_cell * self.units / (classes * noise)).sqrt()
     }
 }
 
@@ -135,8 +170,9 @@ impl MeasurePlan {
         let pairs = (blocks * (blocks - 1.0) / 2.0).max(1.0);
         let classes = split.map_or(1.0, |target| f64::from(self.codes[target]));
         MeasureOutlook {
-            one_way_noise: self.noise_stddev * (self.codes.len() as f64 / ONE_WAY_SHARE).sqrt(),
-            pair_noise: self.noise_stddev * (pairs / ALL_PAIRS_SHARE).sqrt(),
+            one_way_noise: self.noise_stddev
+                * (self.codes.len() as f64 / self.shares.one_way).sqrt(),
+            pair_noise: self.noise_stddev * (pairs / self.shares.all_pairs).sqrt(),
             groups: self
                 .groups_of_a_line(pairs, classes)
                 .clamp(FEWEST_GROUPS, MOST_GROUPS),
@@ -155,6 +191,7 @@ struct Layout {
     blocks: Vec<usize>,
     starts: Vec<usize>,
     one_way: Vec<MeasuredMarginal>,
+    all_pairs_share: f64,
 }
 
 impl Layout {
@@ -171,7 +208,7 @@ impl Layout {
             let ordered_groups = plan
                 .groups_of_a_line(pairs, classes as f64)
                 .clamp(FEWEST_GROUPS, MOST_GROUPS);
-            let noise = plan.noise_stddev * (pairs.max(1.0) / ALL_PAIRS_SHARE).sqrt();
+            let noise = plan.noise_stddev * (pairs.max(1.0) / plan.shares.all_pairs).sqrt();
             let total = rows(&one_way);
             let groupings = one_way
                 .iter()
@@ -201,6 +238,7 @@ impl Layout {
                 blocks,
                 starts,
                 one_way,
+                all_pairs_share: plan.shares.all_pairs,
             }
         })
     }
@@ -272,8 +310,7 @@ impl Layout {
         scored.sort_by(|a, b| b.1.total_cmp(&a.1));
         let noise = broad.first().map_or(1.0, |table| {
             // The noise of a marginal that would have all of the precision.
-            let first = self.shares(pairs, ALL_PAIRS_SHARE)[0];
-            table.noise_stddev * first.sqrt()
+            table.noise_stddev * self.shares(pairs, self.all_pairs_share)[0].sqrt()
         });
         let mut best = (f64::NEG_INFINITY, 0);
         let (mut signal, mut weight) = (0.0, 0.0);
@@ -397,18 +434,12 @@ fn rows<'t>(tables: impl IntoIterator<Item = &'t MeasuredMarginal>) -> f64 {
     (sum / precision).max(1.0)
 }
 
-/// Share of the precision for single columns on their codes.
-const ONE_WAY_SHARE: f64 = 0.12;
-/// Share for single columns within each class of the target.
-const CLASS_SHARE: f64 = 0.04;
-/// Share for all pairs.
-const ALL_PAIRS_SHARE: f64 = 0.22;
 /// Most classes of a target within which pairs are measured.
 const MOST_CLASSES: u32 = 4;
-/// Noise of a cell of a pair over the rows that it holds on average, at the groups that are chosen.
-const NOISE_TO_CELL: f64 = 2.7;
 /// Fewest groups of a line at which pairs are still measured within classes.
 const FEWEST_SPLIT_GROUPS: f64 = 8.0;
+/// Codes as which a column of more counts when precision is parted among single columns.
+const COUNTED_CODES: u32 = 24;
 const FEWEST_GROUPS: f64 = 6.0;
 const MOST_GROUPS: f64 = 32.0;
 const FEWEST_CLOSE_PAIRS: usize = 3;

@@ -16,5 +16,5 @@ mod network;
 
 pub use fit::{FitPlan, fit_decoder};
 pub use grouping::{CodeOrder, Grouping};
-pub use measure::{MeasureOutlook, MeasurePlan, measure};
+pub use measure::{MeasureOutlook, MeasurePlan, MeasureShares, measure};
 pub use measurements::Measurements;

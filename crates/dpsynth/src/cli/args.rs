@@ -113,6 +113,9 @@ pub(super) struct Sample {
     /// Rows to draw
     #[arg(long, value_name = "N")]
     pub(super) rows: u64,
+    /// Draw only rows that meet this condition, such as "income = '>50K' AND age < 30"
+    #[arg(long = "where", value_name = "SQL")]
+    pub(super) condition: Option<String>,
     /// File to write, `.csv` or `.parquet`; it must not exist
     #[arg(long, value_name = "FILE")]
     pub(super) out: PathBuf,

@@ -15,7 +15,7 @@ use super::{print, public_seed, read_policy};
 use crate::model_notes;
 use crate::release::{Progress, Protection, ReleaseRequest, release};
 use crate::report::{Report, capital, epsilon_down, epsilon_up};
-use crate::synthesise::synthesise;
+use crate::synthesise::{synthesise, synthesise_where};
 
 /// Makes a release.
 pub(super) fn run(args: &Release) -> Result<(), CliError> {
@@ -121,7 +121,10 @@ pub(super) fn sample(args: &Sample) -> Result<(), CliError> {
     let seed = public_seed(args.seed)?;
     let warning = model_notes::not_private(notes)
         .map(|why| format!("THE MODEL IS NOT PRIVATE: it was {why}. Do not publish these rows.\n"));
-    let table = model.try_map(|(generator, _)| synthesise(&generator, &policy, rows, seed))?;
+    let table = model.try_map(|(generator, _)| match &args.condition {
+        Some(condition) => synthesise_where(&generator, &policy, condition, rows, seed),
+        None => synthesise(&generator, &policy, rows, seed),
+    })?;
     let partial = args.out.with_extension(format!(
         "partial-{}.{}",
         std::process::id(),
@@ -131,8 +134,13 @@ pub(super) fn sample(args: &Sample) -> Result<(), CliError> {
     std::fs::rename(&partial, &args.out).map_err(|source| CliError::io(&args.out, source))?;
     print(&warning.unwrap_or_default());
     print(&format!(
-        "{rows} rows, every one in the schema and obeying every rule: {} (seed {seed})\n\
+        "{rows} rows, every one in the schema and obeying every rule{}: {} (seed {seed})\n\
          Drawing from a released model is post-processing: it costs no budget.\n",
+        if args.condition.is_some() {
+            " and the condition"
+        } else {
+            ""
+        },
         args.out.display()
     ));
     Ok(())

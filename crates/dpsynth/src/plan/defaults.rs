@@ -1,7 +1,7 @@
 //! Settings chosen from public figures alone.
 
 use dpsynth_privacy::{ClipNorm, DpSgd, NoiseMultiplier, NumberError, SamplingRate, StepCount};
-use dpsynth_train::{FitPlan, Network, NoiseVariance, Optimiser};
+use dpsynth_train::{FitPlan, MeasureShares, Network, NoiseVariance, Optimiser};
 
 /// What the public figures decide.
 pub(super) struct Settings {
@@ -47,19 +47,47 @@ pub(super) fn settings(units: Option<u64>, codes: &[u32]) -> Result<Settings, Nu
 
 /// How a decoder is fitted.
 ///
-/// It costs no budget, so it is a matter of minutes: two starts, because the mean of several fits
-/// is closer to the truth than each of them.
-pub(super) fn fit(seed: u64) -> FitPlan {
+/// It costs no budget, only time. Three starts, because the mean of several fits is closer to the
+/// truth than each of them; and fewer components where rows are few, because the noise then hides
+/// what more of them could show.
+pub(super) fn fit(units: Option<u64>, seed: u64) -> FitPlan {
+    let units = units.unwrap_or(LARGE);
     FitPlan {
         latent: 64,
         hidden: 256,
-        components: 1024,
-        steps: 900,
-        learning_rate: 5e-3,
+        components: (units / ROWS_PER_COMPONENT).clamp(128, 1024) as usize,
+        steps: if units < LARGE { 500 } else { 900 },
+        learning_rate: 8e-3,
+        enough: 0.0,
         restarts: 3,
         seed,
     }
 }
+
+/// Rows from which on a fit takes its time.
+const LARGE: u64 = 5_000;
+
+/// Rows for each component of a mixture, between bounds.
+const ROWS_PER_COMPONENT: u64 = 16;
+
+/// How the budget for marginals is parted: a function of public figures.
+///
+/// `noise_stddev` is that of a marginal with all of the budget. Where the counts of single columns
+/// would be poor, they get more: their error is part of that of every pair.
+pub(super) fn shares(columns: usize, noise_stddev: f64, units: f64) -> MeasureShares {
+    let noise = noise_stddev * (columns as f64 / LEAST_ONE_WAY).sqrt();
+    // The mean of |N(0, σ²)| is 0.8 σ; half the sum over some 24 cells is the distance.
+    let error = 0.5 * 24.0 * 0.8 * noise / units;
+    MeasureShares {
+        one_way: (LEAST_ONE_WAY * error / 0.02).clamp(LEAST_ONE_WAY, 0.32),
+        by_class: 0.04,
+        all_pairs: 0.22,
+        noise_to_cell: 2.7,
+    }
+}
+
+/// Least share of the budget for single columns.
+const LEAST_ONE_WAY: f64 = 0.12;
 
 /// Share of the budget for the number of units, where it is not public.
 pub(super) const UNIT_COUNT_SHARE: f64 = 0.01;

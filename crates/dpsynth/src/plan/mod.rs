@@ -80,12 +80,14 @@ impl DecoderPlan {
         unit: &PrivacyUnit,
         units: f64,
     ) -> MeasurePlan {
+        let noise_stddev = noise_multiplier.value() * f64::from(unit.max_rows());
         MeasurePlan {
             codes: self.codes.clone(),
             orders: self.orders.clone(),
             target: self.target,
             units,
-            noise_stddev: noise_multiplier.value() * f64::from(unit.max_rows()),
+            noise_stddev,
+            shares: defaults::shares(self.codes.len(), noise_stddev, units),
         }
     }
 }
@@ -194,7 +196,7 @@ impl ReleasePlan {
                     codes: schema.codes(),
                     orders: code_orders(&schema),
                     target,
-                    fit: defaults::fit(seed),
+                    fit: defaults::fit(units, seed),
                 })
             }
             Engine::Vae => {
