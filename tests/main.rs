@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod atoms;
 mod bad_input;
 mod canary;
 mod crash;
