@@ -100,6 +100,37 @@ fn the_same_seed_and_model_give_the_same_rows_and_more_rows_cost_nothing() {
 }
 
 #[test]
+fn every_engine_makes_a_release_that_verifies() {
+    // The table's own engine is released by all other tests, and the default by the demo's.
+    for engine in ["marginals", "copula"] {
+        let here = Workplace::new();
+        let arguments = [
+            "release",
+            "--engine",
+            engine,
+            "--epsilon",
+            "2",
+            "--out",
+            "out",
+        ];
+        here.run(&arguments).expect(0, "");
+        here.run(&["verify", "out", "--ledger", "town.ledger.jsonl"])
+            .expect(0, "ok");
+        let report = here.read("out/report.md");
+        assert!(report.contains(&format!("Engine `{engine}`")), "{report}");
+        let arguments = [
+            "sample",
+            "out/model.safetensors",
+            "--rows",
+            "50",
+            "--out",
+            "c.csv",
+        ];
+        here.run(&arguments).expect(0, "50 rows");
+    }
+}
+
+#[test]
 fn parquet_goes_in_and_comes_out() {
     let here = Workplace::new();
     here.run(&[
