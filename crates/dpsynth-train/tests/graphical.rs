@@ -32,9 +32,9 @@ fn the_model_draws_rows_like_those_that_were_measured() {
 fn without_a_target_the_pairs_are_of_all_rows() {
     let plan = MeasurePlan {
         target: None,
-        ..plan(4.0, PairChoice::JunctionTree)
+        ..plan(1.0, PairChoice::JunctionTree)
     };
-    let model = fit_graphical(&measured(4.0, 1, &plan));
+    let model = fit_graphical(&measured(1.0, 1, &plan));
     let rows = model.sample(40_000, &mut PublicRng::from_seed(2));
     let distance = worst_pair(&rows, &truth());
     assert!(distance < 0.09, "{distance}");
