@@ -16,8 +16,7 @@ pub(crate) fn eigen(matrix: &[f64], size: usize) -> (Vec<f64>, Vec<f64>) {
             .flat_map(|i| (0..i).map(move |j| (i, j)))
             .map(|(i, j)| a[i * size + j].powi(2))
             .sum();
-        // Not above, so that a matrix of zeros, or one that is no number, ends here too.
-        if !(off > 1e-26 * all) {
+        if off <= SMALLEST_REST * all {
             break;
         }
         for p in 0..size {
@@ -120,6 +119,8 @@ pub(crate) fn cholesky(matrix: &[f64], size: usize) -> Vec<f64> {
     lower
 }
 
+/// Squares off the diagonal, over those of all entries, that are as good as none.
+const SMALLEST_REST: f64 = 1e-26;
 const MOST_SWEEPS: usize = 30;
 const MOST_PROJECTIONS: usize = 100;
 const SMALLEST_PIVOT: f64 = 1e-10;

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 /// Fits a copula to two columns of cut normal scores with a correlation, and a third by itself.
 fn of_scores(correlation: f64, noise: f64, seed: u64) -> Copula {
     let mechanism = Mechanism::ChosenMarginals(ChosenMarginals {
-        noise_multiplier: NoiseMultiplier::new(noise).unwrap(),
+        noise_multiplier: NoiseMultiplier::new(noise).expect("it fits"),
     });
     let mut paid = insecure::paid(PrivacyUnit::Row, vec![mechanism], Taint::FixedSeed, seed);
     let sizes = vec![30, 3, 5];
@@ -32,7 +32,7 @@ fn of_scores(correlation: f64, noise: f64, seed: u64) -> Copula {
         });
         Records::rows(vec![30, 3, 5], codes.collect())
     })
-    .unwrap();
+    .expect("it fits");
     let plan = MeasurePlan {
         codes: sizes,
         orders: vec![CodeOrder::Ordered { values: 30 }; 3],
@@ -43,10 +43,10 @@ fn of_scores(correlation: f64, noise: f64, seed: u64) -> Copula {
     };
     let mut session = paid
         .authorize::<ChosenMarginals>()
-        .unwrap()
+        .expect("it fits")
         .open(&records)
-        .unwrap();
-    let measurements = measure(&plan, &mut session).unwrap();
+        .expect("it fits");
+    let measurements = measure(&plan, &mut session).expect("it fits");
     assert!(session.left() < 1e-6);
     fit_copula(&measurements, &plan.orders)
 }

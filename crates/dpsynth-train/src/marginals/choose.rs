@@ -34,7 +34,7 @@ impl Layout {
         chosen.into_iter().zip(shares).collect()
     }
 
-    /// Chooses a junction tree of the blocks, and the pairs within its cliques to measure again.
+    /// Chooses a junction tree of the blocks; the pairs within its cliques are to be measured again.
     ///
     /// A pair is worth its distance from independence, and costs what one more pair adds to the
     /// errors of all; that depends on how many there are, so the tree is grown a few times.
@@ -44,7 +44,7 @@ impl Layout {
         broad: &[MeasuredMarginal],
         broad_share: f64,
         share: f64,
-    ) -> (Vec<((usize, usize), f64)>, Vec<TreeNode>) {
+    ) -> Vec<TreeNode> {
         let scored = self.dependences(pairs, broad);
         let noise = self.whole_noise(pairs, broad, broad_share);
         let weight = |&pair: &(usize, usize)| self.cells(pair).powf(2.0 / 3.0);
@@ -71,9 +71,7 @@ impl Layout {
                 .collect();
             tree = grow(&sizes, &gains, 0);
         }
-        let chosen = edges(&tree);
-        let shares = self.shares(&chosen, share);
-        (chosen.into_iter().zip(shares).collect(), tree)
+        tree
     }
 
     /// The noise of a marginal that would have all of the precision, in rows.
@@ -131,7 +129,7 @@ impl Layout {
 
 const FEWEST_CLOSE_PAIRS: usize = 3;
 /// Most cells of a clique of a junction tree, with its classes.
-const MOST_CLIQUE_CELLS: usize = 1 << 19;
+const MOST_CLIQUE_CELLS: usize = 1 << 18;
 /// Times a tree is grown, each at the price that the one before asks for.
 const GROWTHS: usize = 5;
 /// Part of the noise of a table that denoising leaves.

@@ -13,8 +13,8 @@ use crate::graphical::{GraphicalModel, Node};
 /// single columns alone.
 ///
 /// Pairs within a clique are made to agree on their columns and rid of most of their noise; a clique
-/// of three columns is the distribution of largest entropy that has its three pairs. All that is
-/// done within each class of the target where the pairs were measured so. It is post-processing.
+/// is the distribution of largest entropy that has its pairs. All that is done within each class of
+/// the target where the pairs were measured so. It is post-processing.
 #[must_use]
 pub fn fit_graphical(measurements: &Measurements) -> GraphicalModel {
     let margins = Margins::new(measurements);
@@ -59,12 +59,23 @@ pub fn fit_graphical(measurements: &Measurements) -> GraphicalModel {
             let single = margins.of(class, block);
             let joint = match parents[..] {
                 [parent] => table(class, parent, block).shares,
-                [first, second] => largest_entropy(
-                    &table(class, first, second),
-                    &table(class, first, block),
-                    &table(class, second, block),
-                ),
-                _ => single.to_vec(),
+                [] => single.to_vec(),
+                _ => {
+                    let members: Vec<_> = parents.iter().copied().chain([block]).collect();
+                    let sizes: Vec<_> = members
+                        .iter()
+                        .map(|&m| margins.of(class, m).len())
+                        .collect();
+                    let mut pairs = Vec::new();
+                    for (b, &second) in members.iter().enumerate() {
+                        for (a, &first) in members[..b].iter().enumerate() {
+                            pairs.push(((a, b), table(class, first, second).shares));
+                        }
+                    }
+                    // The parents' own pairs last, because they were met before.
+                    pairs.reverse();
+                    largest_entropy(&sizes, &pairs)
+                }
             };
             shares.extend(drawable(&joint, single));
         }
@@ -78,47 +89,35 @@ pub fn fit_graphical(measurements: &Measurements) -> GraphicalModel {
     GraphicalModel::new(measurements.groupings.clone(), nodes)
 }
 
-/// The distribution of three columns of largest entropy that has three pairs, by iterative
-/// proportional fitting (Deming & Stephan 1940; Ireland & Kullback 1968); the third one fastest.
-fn largest_entropy(parents: &Table, first: &Table, second: &Table) -> Vec<f64> {
-    let (a, b, c) = (parents.rows, parents.columns, first.columns);
-    let mut joint = vec![1.0; a * b * c];
+/// The distribution of some columns of largest entropy that has the given pairs, by iterative
+/// proportional fitting (Deming & Stephan 1940; Ireland & Kullback 1968); the last column fastest.
+fn largest_entropy(sizes: &[usize], pairs: &[((usize, usize), Vec<f64>)]) -> Vec<f64> {
+    let cells: usize = sizes.iter().product();
+    let stride = |column: usize| sizes[column + 1..].iter().product::<usize>();
+    let places: Vec<Vec<u32>> = pairs
+        .iter()
+        .map(|&((a, b), _)| {
+            let of = |column: usize, cell: usize| cell / stride(column) % sizes[column];
+            let place = |cell: usize| (of(a, cell) * sizes[b] + of(b, cell)) as u32;
+            (0..cells).map(place).collect()
+        })
+        .collect();
+    let mut joint = vec![1.0; cells];
     for _ in 0..ROUNDS {
-        for (i, plane) in joint.chunks_exact_mut(b * c).enumerate() {
-            let mut sums = vec![0.0; c];
-            for row in plane.chunks_exact(c) {
-                add(&mut sums, row);
+        for ((_, wanted), places) in pairs.iter().zip(&places) {
+            let mut factors = vec![0.0; wanted.len()];
+            for (share, &place) in joint.iter().zip(places) {
+                factors[place as usize] += share;
             }
-            let wanted = &first.shares[i * c..(i + 1) * c];
-            for row in plane.chunks_exact_mut(c) {
-                scale(row, wanted, &sums);
+            for (factor, &wanted) in factors.iter_mut().zip(wanted) {
+                *factor = ratio(wanted, *factor);
             }
-        }
-        let mut sums = vec![0.0; b * c];
-        for plane in joint.chunks_exact(b * c) {
-            add(&mut sums, plane);
-        }
-        for plane in joint.chunks_exact_mut(b * c) {
-            scale(plane, &second.shares, &sums);
-        }
-        for (row, &wanted) in joint.chunks_exact_mut(c).zip(&parents.shares) {
-            let factor = ratio(wanted, row.iter().sum());
-            row.iter_mut().for_each(|share| *share *= factor);
+            for (share, &place) in joint.iter_mut().zip(places) {
+                *share *= factors[place as usize];
+            }
         }
     }
     joint
-}
-
-fn add(sums: &mut [f64], values: &[f64]) {
-    for (sum, value) in sums.iter_mut().zip(values) {
-        *sum += value;
-    }
-}
-
-fn scale(values: &mut [f64], wanted: &[f64], sums: &[f64]) {
-    for ((value, &wanted), &sum) in values.iter_mut().zip(wanted).zip(sums) {
-        *value *= ratio(wanted, sum);
-    }
 }
 
 /// Rows of shares from which a group can be drawn: each adds up to 1, and one of which nothing is

@@ -5,6 +5,7 @@ use dpsynth_privacy::{MarginalQuery, MarginalSession, MechanismError, Released};
 use super::grouping::CodeOrder;
 use super::layout::Layout;
 use super::measurements::Measurements;
+use super::tree::edges;
 
 /// What is decided about the measurement before the data is opened.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,10 +84,16 @@ pub fn measure(
     queries.extend(layout.queries(&all_pairs));
     let broad = session.measure(&queries)?;
     let left = 1.0 - ONE_WAY_SHARE - class_share - pair_share;
-    let (chosen, tree) = match plan.pairs {
-        PairChoice::Dependent => (layout.close_pairs(&pairs, &broad, pair_share, left), vec![]),
-        PairChoice::JunctionTree => layout.junction_tree(&pairs, &broad, pair_share, left),
-        PairChoice::Alike => (vec![], vec![]),
+    let mut tree = Vec::new();
+    let chosen = match plan.pairs {
+        PairChoice::Dependent => layout.close_pairs(&pairs, &broad, pair_share, left),
+        PairChoice::JunctionTree => {
+            tree = layout.junction_tree(&pairs, &broad, pair_share, left);
+            let pairs = edges(&tree);
+            let shares = layout.shares(&pairs, left);
+            pairs.into_iter().zip(shares).collect()
+        }
+        PairChoice::Alike => Vec::new(),
     };
     let close = session.measure(&layout.queries(&chosen))?;
     let close_pairs: Vec<_> = chosen.iter().map(|&(pair, _)| pair).collect();

@@ -1,19 +1,20 @@
-//! A junction tree whose cliques are two or three columns, grown column by column.
+//! A junction tree of small cliques, grown column by column.
 
 /// A column of a junction tree, and the columns that it is drawn after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeNode {
     /// The column.
     pub column: usize,
-    /// At most two earlier columns, which are a pair within a clique themselves.
+    /// Earlier columns, all of which are within one clique: that of an earlier node and its
+    /// parents.
     pub parents: Vec<usize>,
 }
 
 /// Grows a tree by adding, again and again, the column that gains most from the columns it joins
-/// (Prim 1957, with two parents where both gain: a partial 2-tree).
+/// (Prim 1957, with several parents: a partial k-tree).
 ///
 /// `gains` lists every pair of columns; pairs that gain nothing are left out, so the tree may be a
-/// forest. A column gets two parents only where the three have at most `most_cells` cells.
+/// forest. A column has [`MOST_PARENTS`] at most, and a clique at most `most_cells` cells.
 pub(super) fn grow(
     sizes: &[usize],
     gains: &[((usize, usize), f64)],
@@ -30,20 +31,23 @@ pub(super) fn grow(
     let mut tree: Vec<TreeNode> = Vec::new();
     while !left.is_empty() {
         let mut best: Option<(f64, TreeNode)> = None;
-        let mut offer = |value: f64, column: usize, parents: &[usize]| {
-            if value > best.as_ref().map_or(0.0, |&(best, _)| best) {
-                let parents = parents.to_vec();
-                best = Some((value, TreeNode { column, parents }));
-            }
-        };
         for &column in &left {
-            for node in &tree {
-                offer(gain(column, node.column), column, &[node.column]);
-            }
-            for (a, b) in edges(&tree) {
-                let both = gain(column, a) > 0.0 && gain(column, b) > 0.0;
-                if both && sizes[a] * sizes[b] * sizes[column] <= most_cells {
-                    offer(gain(column, a) + gain(column, b), column, &[a, b]);
+            for clique in &tree {
+                let mut members = clique.parents.clone();
+                members.push(clique.column);
+                members.sort_by(|&a, &b| gain(column, b).total_cmp(&gain(column, a)));
+                let (mut value, mut cells, mut parents) = (0.0, sizes[column], Vec::new());
+                for member in members {
+                    let room = parents.len() < MOST_PARENTS && cells * sizes[member] <= most_cells;
+                    // A pair is counted anyway, so it is a clique however many cells it has.
+                    if gain(column, member) > 0.0 && (room || parents.is_empty()) {
+                        value += gain(column, member);
+                        cells *= sizes[member];
+                        parents.push(member);
+                    }
+                }
+                if value > best.as_ref().map_or(0.0, |&(best, _)| best) {
+                    best = Some((value, TreeNode { column, parents }));
                 }
             }
         }
@@ -83,6 +87,9 @@ pub(super) fn edges(tree: &[TreeNode]) -> Vec<(usize, usize)> {
         .collect()
 }
 
+/// Most columns that a column is drawn after, besides the one that pairs are split by.
+const MOST_PARENTS: usize = 3;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,17 +104,17 @@ mod tests {
         gains
     }
 
-    /// Parents come first, and two of them are a pair within an earlier clique: the running
-    /// intersection property of a junction tree.
+    /// Parents come first, and are within one earlier clique: the running intersection property of
+    /// a junction tree.
     fn check(tree: &[TreeNode], columns: usize) {
         for (place, node) in tree.iter().enumerate() {
             let earlier = &tree[..place];
-            for parent in &node.parents {
-                assert!(earlier.iter().any(|node| node.column == *parent));
-            }
-            if let [a, b] = node.parents[..] {
-                assert!(edges(earlier).contains(&(a.min(b), a.max(b))));
-            }
+            assert!(node.parents.len() <= MOST_PARENTS);
+            let within = |clique: &TreeNode| {
+                let member = |p: &usize| *p == clique.column || clique.parents.contains(p);
+                node.parents.iter().all(member)
+            };
+            assert!(node.parents.is_empty() || earlier.iter().any(within));
         }
         let mut all: Vec<_> = tree.iter().map(|node| node.column).collect();
         all.sort_unstable();
@@ -125,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn two_parents_need_gains_and_room() {
+    fn several_parents_need_gains_and_room() {
         let gains = pairs(3, |_, _| 1.0);
         let tree = grow(&[10; 3], &gains, 1000);
         check(&tree, 3);

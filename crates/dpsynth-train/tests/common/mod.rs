@@ -49,7 +49,7 @@ pub(crate) fn plan(noise: f64, pairs: PairChoice) -> MeasurePlan {
 
 pub(crate) fn measured(noise: f64, seed: u64, plan: &MeasurePlan) -> Released<Measurements> {
     let mechanism = Mechanism::ChosenMarginals(ChosenMarginals {
-        noise_multiplier: NoiseMultiplier::new(noise).unwrap(),
+        noise_multiplier: NoiseMultiplier::new(noise).expect("it fits"),
     });
     let mut paid = insecure::paid(PrivacyUnit::Row, vec![mechanism], Taint::FixedSeed, seed);
     let records = Private::load(&paid, seed, |seed| {
@@ -57,10 +57,10 @@ pub(crate) fn measured(noise: f64, seed: u64, plan: &MeasurePlan) -> Released<Me
         let codes = (0..ROWS).flat_map(|_| row(&mut rng)).collect();
         Records::rows(SIZES.to_vec(), codes)
     })
-    .unwrap();
-    let chosen = paid.authorize::<ChosenMarginals>().unwrap();
-    let mut session = chosen.open(&records).unwrap();
-    let measurements = measure(plan, &mut session).unwrap();
+    .expect("it fits");
+    let chosen = paid.authorize::<ChosenMarginals>().expect("it fits");
+    let mut session = chosen.open(&records).expect("it fits");
+    let measurements = measure(plan, &mut session).expect("it fits");
     // Everything that was paid for was used.
     assert!(session.left() < 1e-6, "{}", session.left());
     measurements
@@ -94,12 +94,16 @@ pub(crate) fn truth() -> Vec<u16> {
 /// changed give an error or a generator that draws codes of its domain, and never a panic.
 pub(crate) fn survives_its_file(generator: &Generator) {
     let notes = std::collections::BTreeMap::new();
-    let bytes = generator.to_bytes(&notes).unwrap();
-    let (read, _) = Generator::from_bytes(&bytes).unwrap();
-    assert_eq!(read.to_bytes(&notes).unwrap(), bytes);
-    let draw = |generator: &Generator| generator.sample(999, &mut PublicRng::from_seed(3)).unwrap();
+    let bytes = generator.to_bytes(&notes).expect("it fits");
+    let (read, _) = Generator::from_bytes(&bytes).expect("it fits");
+    assert_eq!(read.to_bytes(&notes).expect("it fits"), bytes);
+    let draw = |generator: &Generator| {
+        generator
+            .sample(999, &mut PublicRng::from_seed(3))
+            .expect("it fits")
+    };
     assert_eq!(draw(&read), draw(generator));
-    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().expect("it fits")) as usize;
     let mut rng = PublicRng::from_seed(9);
     let mut refused = 0;
     for trial in 0..400 {
@@ -115,7 +119,9 @@ pub(crate) fn survives_its_file(generator: &Generator) {
         match Generator::from_bytes(&changed) {
             Err(_) => refused += 1,
             Ok((read, _)) => {
-                let rows = read.sample(5, &mut PublicRng::from_seed(1)).unwrap();
+                let rows = read
+                    .sample(5, &mut PublicRng::from_seed(1))
+                    .expect("it fits");
                 let sizes = read.domain_sizes();
                 for row in rows.chunks_exact(sizes.len()) {
                     assert!(

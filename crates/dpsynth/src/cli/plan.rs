@@ -127,7 +127,7 @@ fn head(page: &mut String, policy: &Policy, plan: &ReleasePlan) -> std::fmt::Res
         ),
         ModelPlan::Marginals(columns) => writeln!(
             page,
-            "  model           {} columns, {} cells to count, cliques of at most three columns and the target\n",
+            "  model           {} columns, {} cells to count, cliques of at most four columns and the target\n",
             columns.codes.len(),
             columns.cells()
         ),

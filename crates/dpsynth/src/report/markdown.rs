@@ -218,7 +218,7 @@ fn synthesis(page: &mut String, report: &Report) -> std::fmt::Result {
             fit.restarts, fit.components, fit.latent, fit.hidden, fit.steps
         ),
         ModelSection::Marginals => "a graphical model, fitted to the noisy marginals alone: columns are drawn one after \
-             another, each by shares that depend on at most two columns before it, and on the target where the \
+             another, each by shares that depend on at most three columns before it, and on the target where the \
              marginals were measured within its classes"
             .to_owned(),
         ModelSection::Copula => "a Gaussian copula, fitted to the noisy marginals alone: the columns' own shares, and one \
