@@ -168,6 +168,36 @@ fn the_autoencoder_is_still_an_engine() {
 }
 
 #[test]
+fn every_engine_makes_a_release_that_verifies() {
+    for engine in ["decoder", "marginals", "copula"] {
+        let here = Workplace::new();
+        let arguments = [
+            "release",
+            "--engine",
+            engine,
+            "--epsilon",
+            "2",
+            "--out",
+            "out",
+        ];
+        here.run(&arguments).expect(0, "");
+        here.run(&["verify", "out", "--ledger", "town.ledger.jsonl"])
+            .expect(0, "ok");
+        let report = here.read("out/report.md");
+        assert!(report.contains(&format!("Engine `{engine}`")), "{report}");
+        let arguments = [
+            "sample",
+            "out/model.safetensors",
+            "--rows",
+            "50",
+            "--out",
+            "c.csv",
+        ];
+        here.run(&arguments).expect(0, "50 rows");
+    }
+}
+
+#[test]
 fn parquet_goes_in_and_comes_out() {
     let here = Workplace::new();
     here.run(&[

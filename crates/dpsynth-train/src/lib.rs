@@ -1,6 +1,7 @@
-//! Turns paid-for counts and paid-for DP-SGD steps into a generator of rows, which is a
-//! variational autoencoder's decoder. It reads no file, owns no secret randomness, and sees
-//! records only through [`Step::run`](dpsynth_privacy::Step::run).
+//! Turns paid-for counts and paid-for DP-SGD steps into a generator of rows. It reads no file, owns
+//! no secret randomness, and sees records only through
+//! [`Step::run`](dpsynth_privacy::Step::run) and
+//! [`MarginalSession::measure`](dpsynth_privacy::MarginalSession::measure).
 //!
 //! It does not choose ε, charge a ledger, know column names, or enforce rules.
 //!
@@ -15,35 +16,47 @@
 //! | [`Network`], [`VaeShape`] | sizes and loss weights, and the same checked and laid out |
 //! | [`Vae`] | the forward and backward pass that the core asks for factors |
 //! | [`TrainingPlan`], [`fit`] | what is decided beforehand, and the run itself |
-//! | [`Generator`] | the decoder: draws rows, is written to and read from a model file |
+//! | [`MeasurePlan`], [`measure`], [`Measurements`] | noisy marginals, to which all other engines fit |
+//! | [`fit_decoder`], [`fit_graphical`], [`fit_copula`] | the fits, which are post-processing |
+//! | [`Generator`] | the released model: draws rows, is written to and read from a model file |
 
 #![forbid(unsafe_code)]
 
 mod calibrate;
 mod classes;
+mod copula;
+mod copula_file;
 mod decoder;
+mod draw;
 mod elementwise;
 mod error;
 mod fit;
 mod generator;
+mod graphical;
+mod graphical_file;
+mod grouping_file;
 mod initial;
+mod linear;
 mod marginals;
 mod mixture;
 mod mixture_file;
 mod model_file;
+mod normal;
 mod optimiser;
 mod shape;
 mod vae;
 
 pub use classes::{MAX_CLASSES, fits_classes};
+pub use copula::Copula;
 pub use decoder::Decoder;
 pub use error::TrainError;
 pub use fit::{StepProgress, TrainingPlan, fit};
 pub use generator::Generator;
+pub use graphical::GraphicalModel;
 pub use initial::{ClassCounts, StartingCounts};
 pub use marginals::{
     CodeOrder, FitPlan, Grouping, MeasureOutlook, MeasurePlan, MeasureShares, Measurements,
-    fit_decoder, measure,
+    PairChoice, TreeNode, fit_copula, fit_decoder, fit_graphical, measure,
 };
 pub use mixture::Mixture;
 pub use optimiser::{NoiseVariance, Optimiser, Training};

@@ -1,10 +1,8 @@
 //! A mixture of products: components, in each of which the columns are independent.
 
-use std::sync::Mutex;
-use std::thread;
-
 use dpsynth_privacy::PublicRng;
 
+use crate::draw::{GroupCodes, accumulate, draw_blocks, pick};
 use crate::marginals::{Grouping, Measurements};
 
 /// A generator that draws one of its components, all alike, and then every column by itself: first
@@ -22,15 +20,6 @@ pub struct Mixture {
     starts: Vec<usize>,
     /// Codes of each column sorted by group, with their cumulative weights within it.
     codes: Vec<GroupCodes>,
-}
-
-/// The codes of a column, group by group.
-#[derive(Clone, Debug, PartialEq)]
-struct GroupCodes {
-    codes: Vec<u16>,
-    cumulative: Vec<f32>,
-    /// Where each group starts; the total at the end.
-    starts: Vec<usize>,
 }
 
 impl Mixture {
@@ -166,34 +155,14 @@ impl Mixture {
 
     /// Draws `rows` rows of codes, row-major.
     ///
-    /// The draws are a function of the state of `rng` alone: blocks of rows have streams of their
-    /// own, so the number of threads does not matter.
+    /// The draws are a function of the state of `rng` alone.
     pub fn sample(&self, rows: usize, rng: &mut PublicRng) -> Vec<u16> {
         let columns = self.groupings.len();
-        let streams = PublicRng::from_seed(rng.next_u64());
-        let mut codes = vec![0u16; rows * columns];
-        let blocks = Mutex::new(codes.chunks_mut(SAMPLE_ROWS * columns).enumerate());
-        let threads = thread::available_parallelism()
-            .map_or(1, |count| count.get())
-            .min(rows.div_ceil(SAMPLE_ROWS));
-        let work = || {
-            loop {
-                // OK because nothing panics while the lock is held, so it is never poisoned.
-                let next = blocks.lock().expect("block queue").next();
-                let Some((index, block)) = next else { return };
-                let mut rng = streams.stream(index as u64);
-                for row in block.chunks_exact_mut(columns) {
-                    self.draw_row(&mut rng, row);
-                }
+        draw_blocks(rows, columns, rng, &|rng, block| {
+            for row in block.chunks_exact_mut(columns) {
+                self.draw_row(rng, row);
             }
-        };
-        thread::scope(|scope| {
-            for _ in 1..threads {
-                scope.spawn(work);
-            }
-            work();
-        });
-        codes
+        })
     }
 
     fn draw_row(&self, rng: &mut PublicRng, row: &mut [u16]) {
@@ -206,66 +175,6 @@ impl Mixture {
         }
     }
 }
-
-impl GroupCodes {
-    fn new(grouping: &Grouping) -> Self {
-        let groups = grouping.groups();
-        let mut by_group: Vec<u16> = (0..grouping.group_of.len())
-            .map(|code| code as u16)
-            .collect();
-        by_group.sort_by_key(|&code| grouping.group_of[usize::from(code)]);
-        let mut cumulative: Vec<f32> = by_group
-            .iter()
-            .map(|&code| grouping.weights[usize::from(code)])
-            .collect();
-        let mut starts = vec![0];
-        for group in 0..groups {
-            let end = by_group.partition_point(|&code| {
-                usize::from(grouping.group_of[usize::from(code)]) <= group
-            });
-            accumulate(&mut cumulative[starts[group]..end]);
-            starts.push(end);
-        }
-        Self {
-            codes: by_group,
-            cumulative,
-            starts,
-        }
-    }
-
-    fn draw(&self, group: usize, rng: &mut PublicRng) -> u16 {
-        let range = self.starts[group]..self.starts[group + 1];
-        if range.len() == 1 {
-            return self.codes[range.start];
-        }
-        self.codes[range.start + pick(&self.cumulative[range], rng.uniform())]
-    }
-}
-
-/// Turns weights into their running sums.
-fn accumulate(weights: &mut [f32]) {
-    let mut sum = 0.0f32;
-    for weight in weights {
-        sum += *weight;
-        *weight = sum;
-    }
-}
-
-/// The first place whose running sum exceeds the share `uniform` of the last one: one of those with a
-/// weight above 0.
-fn pick(cumulative: &[f32], uniform: f64) -> usize {
-    let last = cumulative.len() - 1;
-    let target = uniform * f64::from(cumulative[last]);
-    let mut place = cumulative[..last].partition_point(|&sum| f64::from(sum) <= target);
-    // Only where the product was rounded up to the whole.
-    while place > 0 && cumulative[place] == cumulative[place - 1] {
-        place -= 1;
-    }
-    place
-}
-
-/// Rows that are drawn together, from one stream.
-const SAMPLE_ROWS: usize = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -6,9 +6,11 @@ use dpsynth_privacy::LayerShape;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
+use crate::copula_file::{CopulaShape, read_copula, write_copula};
 use crate::decoder::Decoder;
 use crate::error::TrainError;
 use crate::generator::Generator;
+use crate::graphical_file::{GraphicalShape, read_graphical, write_graphical};
 use crate::mixture_file::{MixtureShape, read_mixture, write_mixture};
 use crate::shape::{Network, VaeShape};
 
@@ -21,6 +23,10 @@ struct Description {
     network: Option<Network>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mixture: Option<MixtureShape>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    graphical: Option<GraphicalShape>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    copula: Option<CopulaShape>,
     notes: BTreeMap<String, String>,
 }
 
@@ -35,21 +41,34 @@ impl Generator {
     /// # Errors
     /// [`TrainError::Decoder`] if the tensors cannot be read, which is a defect.
     pub fn to_bytes(&self, notes: &BTreeMap<String, String>) -> Result<Vec<u8>, TrainError> {
-        let (network, mixture, data) = match self {
+        let mut description = Description {
+            version: VERSION,
+            copula: None,
+            graphical: None,
+            mixture: None,
+            network: None,
+            notes: notes.clone(),
+        };
+        let data = match self {
+            Self::Copula(copula) => {
+                let (shape, data) = write_copula(copula);
+                description.copula = Some(shape);
+                data
+            }
             Self::Decoder(decoder) => {
-                let network = decoder.shape().network().clone();
-                (Some(network), None, write_decoder(decoder)?)
+                description.network = Some(decoder.shape().network().clone());
+                write_decoder(decoder)?
+            }
+            Self::Graphical(model) => {
+                let (shape, data) = write_graphical(model);
+                description.graphical = Some(shape);
+                data
             }
             Self::Mixture(mixture) => {
                 let (shape, data) = write_mixture(mixture);
-                (None, Some(shape), data)
+                description.mixture = Some(shape);
+                data
             }
-        };
-        let description = Description {
-            version: VERSION,
-            network,
-            mixture,
-            notes: notes.clone(),
         };
         let description = serde_json::to_string(&description).map_err(|_| TrainError::Decoder)?;
         let views: Result<Vec<_>, _> = data
@@ -86,12 +105,22 @@ impl Generator {
         if description.version != VERSION {
             return Err(TrainError::ModelDescription);
         }
-        let generator = match (description.network, description.mixture) {
-            (Some(network), None) => Self::Decoder(read_decoder(&file, network)?),
-            (None, Some(shape)) => Self::Mixture(read_mixture(&file, &shape)?),
+        let Description {
+            network,
+            mixture,
+            graphical,
+            copula,
+            notes,
+            ..
+        } = description;
+        let generator = match (network, mixture, graphical, copula) {
+            (Some(network), None, None, None) => Self::Decoder(read_decoder(&file, network)?),
+            (None, Some(shape), None, None) => Self::Mixture(read_mixture(&file, &shape)?),
+            (None, None, Some(shape), None) => Self::Graphical(read_graphical(&file, &shape)?),
+            (None, None, None, Some(shape)) => Self::Copula(read_copula(&file, &shape)?),
             _ => return Err(TrainError::ModelDescription),
         };
-        Ok((generator, description.notes))
+        Ok((generator, notes))
     }
 }
 
@@ -121,10 +150,7 @@ fn read_decoder(file: &SafeTensors<'_>, network: Network) -> Result<Decoder, Tra
     for (index, layer) in decoder.iter().enumerate() {
         tensors.push(read_layer(file, index, layer)?);
     }
-    if file.len() != 2 * decoder.len() {
-        let tensor = tensor_names(decoder.len()).0;
-        return Err(TrainError::ModelTensor { tensor });
-    }
+    count_tensors(file, 2 * decoder.len(), tensor_names(decoder.len()).0)?;
     Decoder::from_decoder(shape, tensors)
 }
 
@@ -176,6 +202,21 @@ pub(crate) fn read_tensor(
         Ok(values)
     } else {
         Err(TrainError::ModelValue { tensor })
+    }
+}
+
+/// Refuses a file with more or fewer tensors than the model has.
+///
+/// `next` is the name that a further tensor would have.
+pub(crate) fn count_tensors(
+    file: &SafeTensors<'_>,
+    expected: usize,
+    next: String,
+) -> Result<(), TrainError> {
+    if file.len() == expected {
+        Ok(())
+    } else {
+        Err(TrainError::ModelTensor { tensor: next })
     }
 }
 

@@ -1,76 +1,15 @@
 //! Measuring marginals and fitting a decoder to them, on a table whose truth is known.
 
+mod common;
+
+use common::{SHARES, SIZES, measured, plan, truth, worst_pair};
 use dpsynth_privacy::{
-    ChosenMarginals, Mechanism, NoiseMultiplier, PrivacyUnit, Private, PublicRng, Records,
-    Released, Taint, insecure,
+    ChosenMarginals, Mechanism, NoiseMultiplier, PrivacyUnit, Private, PublicRng, Records, Taint,
+    insecure,
 };
 use dpsynth_train::{
-    CodeOrder, FitPlan, Generator, MeasurePlan, MeasureShares, Measurements, fit_decoder, measure,
-};
-
-const ROWS: usize = 8000;
-const SIZES: [u32; 5] = [40, 6, 3, 4, 2];
-
-/// Rows in which a column of numbers, a column of categories and the class depend on each other,
-/// and the others do not. Half of the numbers are exactly the first cell.
-fn row(rng: &mut PublicRng) -> [u16; 5] {
-    let class = u16::from(rng.uniform() < 0.3);
-    let spike = rng.uniform() < 0.5;
-    let number = if spike {
-        0
-    } else {
-        1 + (rng.uniform() * 19.0) as u16 + 20 * class
-    };
-    let category = if rng.uniform() < 0.8 {
-        2 * class + u16::from(number > 0)
-    } else {
-        (rng.uniform() * 4.0) as u16
-    };
-    let copy = if rng.uniform() < 0.9 { category / 2 } else { 2 };
-    [number, category, copy, (rng.uniform() * 4.0) as u16, class]
-}
-
-fn plan(noise: f64) -> MeasurePlan {
-    MeasurePlan {
-        codes: SIZES.to_vec(),
-        orders: vec![
-            CodeOrder::Ordered { values: 40 },
-            CodeOrder::Nominal,
-            CodeOrder::Nominal,
-            CodeOrder::Nominal,
-            CodeOrder::Nominal,
-        ],
-        target: Some(4),
-        units: ROWS as f64,
-        noise_stddev: noise,
-        shares: SHARES,
-    }
-}
-
-fn measured(noise: f64, seed: u64, plan: &MeasurePlan) -> Released<Measurements> {
-    let mechanism = Mechanism::ChosenMarginals(ChosenMarginals {
-        noise_multiplier: NoiseMultiplier::new(noise).unwrap(),
-    });
-    let mut paid = insecure::paid(PrivacyUnit::Row, vec![mechanism], Taint::FixedSeed, seed);
-    let records = Private::load(&paid, seed, |seed| {
-        let mut rng = PublicRng::from_seed(seed);
-        let codes = (0..ROWS).flat_map(|_| row(&mut rng)).collect();
-        Records::rows(SIZES.to_vec(), codes)
-    })
-    .unwrap();
-    let chosen = paid.authorize::<ChosenMarginals>().unwrap();
-    let mut session = chosen.open(&records).unwrap();
-    let measurements = measure(plan, &mut session).unwrap();
-    // Everything that was paid for was used.
-    assert!(session.left() < 1e-6, "{}", session.left());
-    measurements
-}
-
-const SHARES: MeasureShares = MeasureShares {
-    one_way: 0.12,
-    by_class: 0.04,
-    all_pairs: 0.22,
-    noise_to_cell: 2.7,
+    CodeOrder, FitPlan, Generator, MeasurePlan, PairChoice, fit_copula, fit_decoder, fit_graphical,
+    measure,
 };
 
 const FIT: FitPlan = FitPlan {
@@ -84,33 +23,9 @@ const FIT: FitPlan = FitPlan {
     seed: 5,
 };
 
-/// Largest distance of all pairs of columns between two tables of codes.
-fn worst_pair(a: &[u16], b: &[u16]) -> f64 {
-    let histogram = |rows: &[u16], i: usize, j: usize| {
-        let mut counts = vec![0.0f64; (SIZES[i] * SIZES[j]) as usize];
-        let share = 5.0 / rows.len() as f64;
-        for row in rows.chunks_exact(5) {
-            counts[usize::from(row[i]) * SIZES[j] as usize + usize::from(row[j])] += share;
-        }
-        counts
-    };
-    let pairs = (0..5).flat_map(|i| (i + 1..5).map(move |j| (i, j)));
-    pairs
-        .map(|(i, j)| {
-            let (a, b) = (histogram(a, i, j), histogram(b, i, j));
-            0.5 * a.iter().zip(&b).map(|(a, b)| (a - b).abs()).sum::<f64>()
-        })
-        .fold(0.0, f64::max)
-}
-
-fn truth() -> Vec<u16> {
-    let mut rng = PublicRng::from_seed(1000);
-    (0..40_000).flat_map(|_| row(&mut rng)).collect()
-}
-
 #[test]
 fn the_fit_draws_rows_like_those_that_were_measured() {
-    let plan = plan(4.0);
+    let plan = plan(4.0, PairChoice::Dependent);
     let measurements = measured(4.0, 1, &plan);
     assert!(plan.outlook().split);
     let mut last = f64::INFINITY;
@@ -133,7 +48,7 @@ fn the_fit_draws_rows_like_those_that_were_measured() {
 
 #[test]
 fn equal_seeds_fit_equal_mixtures() {
-    let measurements = measured(8.0, 2, &plan(8.0));
+    let measurements = measured(8.0, 2, &plan(8.0, PairChoice::Dependent));
     let fit = FitPlan {
         steps: 12,
         restarts: 2,
@@ -151,7 +66,7 @@ fn strong_noise_still_gives_rows_in_the_domain() {
     for noise in [60.0, 2000.0] {
         let plan = MeasurePlan {
             target: None,
-            ..plan(noise)
+            ..plan(noise, PairChoice::Dependent)
         };
         let measurements = measured(noise, 3, &plan);
         let fit = FitPlan { steps: 30, ..FIT };
@@ -168,47 +83,58 @@ fn strong_noise_still_gives_rows_in_the_domain() {
 }
 
 #[test]
-fn a_single_column_and_a_pair_can_be_measured() {
-    for columns in [1usize, 2] {
-        let mechanism = Mechanism::ChosenMarginals(ChosenMarginals {
-            noise_multiplier: NoiseMultiplier::new(1.0).unwrap(),
-        });
-        let mut paid = insecure::paid(PrivacyUnit::Row, vec![mechanism], Taint::FixedSeed, 4);
-        let records = Private::load(&paid, columns, |columns| {
-            let codes = (0..900).map(|i| (i / columns % 3) as u16).collect();
-            Records::rows(vec![3; columns], codes)
-        })
-        .unwrap();
-        let plan = MeasurePlan {
-            codes: vec![3; columns],
-            orders: vec![CodeOrder::Nominal; columns],
-            target: Some(0),
-            units: (900 / columns) as f64,
-            noise_stddev: 1.0,
-            shares: SHARES,
-        };
-        let mut session = paid
-            .authorize::<ChosenMarginals>()
-            .unwrap()
-            .open(&records)
+fn a_single_column_and_a_pair_can_be_measured_for_every_model() {
+    for pairs in [
+        PairChoice::Dependent,
+        PairChoice::JunctionTree,
+        PairChoice::Alike,
+    ] {
+        for columns in [1usize, 2] {
+            let mechanism = Mechanism::ChosenMarginals(ChosenMarginals {
+                noise_multiplier: NoiseMultiplier::new(1.0).unwrap(),
+            });
+            let mut paid = insecure::paid(PrivacyUnit::Row, vec![mechanism], Taint::FixedSeed, 4);
+            let records = Private::load(&paid, columns, |columns| {
+                let codes = (0..900).map(|i| (i / columns % 3) as u16).collect();
+                Records::rows(vec![3; columns], codes)
+            })
             .unwrap();
-        let measurements = measure(&plan, &mut session).unwrap();
-        let mixture = fit_decoder(
-            &FitPlan { steps: 600, ..FIT },
-            &measurements,
-            &mut |_, _| {},
-        );
-        let rows = mixture.sample(3000, &mut PublicRng::from_seed(2));
-        if columns == 2 {
-            let equal = rows.chunks_exact(2).filter(|row| row[0] == row[1]).count();
-            assert!(equal > 2000, "{equal}");
+            let plan = MeasurePlan {
+                codes: vec![3; columns],
+                // The order by share, which a copula gives to categories, is luck where all are alike.
+                orders: vec![CodeOrder::Ordered { values: 3 }; columns],
+                target: Some(0),
+                pairs,
+                units: (900 / columns) as f64,
+                noise_stddev: 1.0,
+                shares: SHARES,
+            };
+            let chosen = paid.authorize::<ChosenMarginals>().unwrap();
+            let mut session = chosen.open(&records).unwrap();
+            let measurements = measure(&plan, &mut session).unwrap();
+            let fit = FitPlan { steps: 600, ..FIT };
+            let generator = match pairs {
+                PairChoice::Dependent => {
+                    Generator::Mixture(fit_decoder(&fit, &measurements, &mut |_, _| {}))
+                }
+                PairChoice::JunctionTree => Generator::Graphical(fit_graphical(&measurements)),
+                PairChoice::Alike => Generator::Copula(fit_copula(&measurements, &plan.orders)),
+            };
+            let rows = generator
+                .sample(3000, &mut PublicRng::from_seed(2))
+                .unwrap();
+            assert_eq!(rows.len(), 3000 * columns);
+            if columns == 2 {
+                let equal = rows.chunks_exact(2).filter(|row| row[0] == row[1]).count();
+                assert!(equal > 2000, "{equal}");
+            }
         }
     }
 }
 
 #[test]
 fn a_mixture_is_read_back_as_it_was_written() {
-    let measurements = measured(8.0, 2, &plan(8.0));
+    let measurements = measured(8.0, 2, &plan(8.0, PairChoice::Dependent));
     let fit = FitPlan {
         steps: 5,
         components: 8,

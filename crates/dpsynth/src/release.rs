@@ -12,14 +12,14 @@ use dpsynth_privacy::{
 };
 use dpsynth_table::{Format, ReadOptions, Schema, SchemaError, TableError, read, read_header};
 use dpsynth_train::{
-    ClassCounts, Generator, StartingCounts, StepProgress, TrainError, TrainingPlan, fit,
-    fit_decoder, measure,
+    ClassCounts, Generator, Measurements, StartingCounts, StepProgress, TrainError, TrainingPlan,
+    fit, fit_copula, fit_decoder, fit_graphical, measure,
 };
 use thiserror::Error;
 
 use crate::folder::{Folder, FolderError};
 use crate::model_notes;
-use crate::plan::{DecoderPlan, ModelPlan, PlanError, ReleasePlan, VaePlan};
+use crate::plan::{MeasuredColumns, ModelPlan, PlanError, ReleasePlan, VaePlan};
 use crate::policy::Policy;
 use crate::report::{self, Ingredients, Report};
 use crate::synthesise::{SynthesisError, synthesise};
@@ -255,33 +255,37 @@ fn fit_generator(
             (*count).max(1).unsigned_abs()
         }
     };
+    let expected = units as f64;
     let generator = match &plan.model {
         ModelPlan::Decoder(decoder) => {
-            fit_to_marginals(plan, decoder, units as f64, paid, records, on_progress)?
+            let measured = measure_columns(plan, &decoder.columns, expected, paid, records)?;
+            let steps = decoder.fit.steps * decoder.fit.restarts;
+            measured.map(|measurements| {
+                Generator::Mixture(fit_decoder(&decoder.fit, &measurements, &mut |taken, _| {
+                    on_progress(Progress::Fitting(StepProgress { taken, steps }));
+                }))
+            })
         }
-        ModelPlan::Vae(vae) => train(plan, vae, units as f64, paid, records, on_progress)?,
+        ModelPlan::Marginals(columns) => measure_columns(plan, columns, expected, paid, records)?
+            .map(|measurements| Generator::Graphical(fit_graphical(&measurements))),
+        ModelPlan::Copula(columns) => measure_columns(plan, columns, expected, paid, records)?
+            .map(|measurements| Generator::Copula(fit_copula(&measurements, &columns.orders))),
+        ModelPlan::Vae(vae) => train(plan, vae, expected, paid, records, on_progress)?,
     };
     Ok((generator, Some(units)))
 }
 
-/// Measures marginals and fits the decoder to them.
-fn fit_to_marginals(
+/// Spends the charge for chosen marginals.
+fn measure_columns(
     plan: &ReleasePlan,
-    decoder: &DecoderPlan,
+    columns: &MeasuredColumns,
     units: f64,
     paid: &mut Paid,
     records: &Private<Records>,
-    on_progress: &mut dyn FnMut(Progress),
-) -> Result<Released<Generator>, ReleaseError> {
+) -> Result<Released<Measurements>, ReleaseError> {
     let chosen = paid.authorize::<ChosenMarginals>()?;
-    let measured = decoder.measure(chosen.mechanism().noise_multiplier, &plan.unit, units);
-    let measurements = measure(&measured, &mut chosen.open(records)?)?;
-    let steps = decoder.fit.steps * decoder.fit.restarts;
-    Ok(measurements.map(|measurements| {
-        Generator::Mixture(fit_decoder(&decoder.fit, &measurements, &mut |taken, _| {
-            on_progress(Progress::Fitting(StepProgress { taken, steps }));
-        }))
-    }))
+    let planned = columns.measure(chosen.mechanism().noise_multiplier, &plan.unit, units);
+    Ok(measure(&planned, &mut chosen.open(records)?)?)
 }
 
 /// Measures the counts to start from and trains the autoencoder.

@@ -148,6 +148,8 @@ fn engine(generator: &Generator) -> Engine {
     match generator {
         Generator::Decoder(_) => Engine::Vae,
         Generator::Mixture(_) => Engine::Decoder,
+        Generator::Graphical(_) => Engine::Marginals,
+        Generator::Copula(_) => Engine::Copula,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Noisy marginals, put together for a fit.
 
 use super::grouping::Grouping;
+use super::tree::TreeNode;
 
 /// All noisy marginals of a release, as shares of the rows with the precision of each.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,9 @@ pub struct Measurements {
     pub total: f64,
     /// Pairs of columns that were measured closely.
     pub close_pairs: Vec<(usize, usize)>,
+    /// The columns in the blocks as a junction tree, each after its parents; empty where the pairs
+    /// were not chosen as one. Nodes are numbered as the blocks are.
+    pub tree: Vec<TreeNode>,
 }
 
 /// Noisy shares of pairs of groups within one class.

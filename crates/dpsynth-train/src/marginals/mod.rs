@@ -1,20 +1,30 @@
-//! A generator from noisy marginals: what is measured, how a decoder is fitted to it, and the
-//! mixture of products that the decoder then is.
+//! Generators from noisy marginals: what is measured, and what is fitted to it.
 //!
 //! ```text
 //! one-way counts on fine cells ─▶ groups of cells ─▶ all pairs ─▶ the pairs that matter, closely
 //!                                                        └──────────────┬───────────────┘
-//!                                                             Measurements ─▶ decoder ─▶ Mixture
+//!                                                                 Measurements
+//!                     a decoder ─▶ Mixture, or a junction tree ─▶ GraphicalModel, or correlations ─▶ Copula
 //! ```
 
+mod choose;
+mod correlate;
 mod denoise;
 mod fit;
 mod grouping;
+mod junction;
+mod layout;
+mod margins;
 mod measure;
 mod measurements;
 mod network;
+mod tables;
+mod tree;
 
+pub use correlate::fit_copula;
 pub use fit::{FitPlan, fit_decoder};
 pub use grouping::{CodeOrder, Grouping};
-pub use measure::{MeasureOutlook, MeasurePlan, MeasureShares, measure};
+pub use junction::fit_graphical;
+pub use measure::{MeasureOutlook, MeasurePlan, MeasureShares, PairChoice, measure};
 pub use measurements::Measurements;
+pub use tree::TreeNode;

@@ -156,6 +156,10 @@ pub(super) struct Explain {
 pub(super) enum EngineName {
     /// A decoder fitted to noisy marginals
     Decoder,
+    /// A graphical model fitted to noisy marginals on a junction tree
+    Marginals,
+    /// A Gaussian copula fitted to noisy margins and correlations
+    Copula,
     /// A variational autoencoder trained by DP-SGD
     Vae,
 }

@@ -45,6 +45,8 @@ pub(super) fn plan(policy: &Policy, asked: &Asked) -> Result<ReleasePlan, CliErr
     let tightened = policy.tighten(epsilon, delta, asked.rows, format)?;
     let engine = match asked.engine {
         Some(EngineName::Decoder) => Engine::Decoder,
+        Some(EngineName::Marginals) => Engine::Marginals,
+        Some(EngineName::Copula) => Engine::Copula,
         Some(EngineName::Vae) => Engine::Vae,
         None => policy.model.engine,
     };
@@ -119,9 +121,22 @@ fn head(page: &mut String, policy: &Policy, plan: &ReleasePlan) -> std::fmt::Res
         ModelPlan::Decoder(decoder) => writeln!(
             page,
             "  model           {} columns, {} cells to count, {} mixture components\n",
-            decoder.codes.len(),
-            decoder.codes.iter().sum::<u32>(),
+            decoder.columns.codes.len(),
+            decoder.columns.cells(),
             decoder.fit.components * decoder.fit.restarts as usize
+        ),
+        ModelPlan::Marginals(columns) => writeln!(
+            page,
+            "  model           {} columns, {} cells to count, cliques of at most four columns and the target\n",
+            columns.codes.len(),
+            columns.cells()
+        ),
+        ModelPlan::Copula(columns) => writeln!(
+            page,
+            "  model           {} columns, {} cells to count, {} correlations\n",
+            columns.codes.len(),
+            columns.cells(),
+            columns.codes.len() * (columns.codes.len() - 1) / 2
         ),
         ModelPlan::Vae(vae) => writeln!(
             page,

@@ -1,10 +1,10 @@
 //! What public figures say, before anything is spent, about the data to expect.
 
 use dpsynth_privacy::{DpSgd, Mechanism};
-use dpsynth_train::MeasureOutlook;
+use dpsynth_train::{MeasureOutlook, PairChoice};
 use serde::Serialize;
 
-use super::{DecoderPlan, ModelPlan, ReleasePlan, VaePlan};
+use super::{MeasuredColumns, ModelPlan, ReleasePlan, VaePlan};
 
 /// Predictions from public figures: the size of the noise beside the size of what it hides.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,11 +42,14 @@ pub(super) fn expectation(plan: &ReleasePlan) -> Expectation {
         );
         return expected;
     };
+    let columns = plan.model.measured_columns();
     for stage in &plan.stages {
         match (&stage.mechanism, &plan.model) {
-            (Mechanism::ChosenMarginals(chosen), ModelPlan::Decoder(decoder)) => {
-                let measured = decoder.measure(chosen.noise_multiplier, &plan.unit, units);
-                expected.foretell_measurement(&measured.outlook(), decoder, units);
+            (Mechanism::ChosenMarginals(chosen), _) => {
+                if let Some(columns) = columns {
+                    let measured = columns.measure(chosen.noise_multiplier, &plan.unit, units);
+                    expected.foretell_measurement(&measured.outlook(), columns, units);
+                }
             }
             (Mechanism::Marginals(marginals), ModelPlan::Vae(vae)) => {
                 expected.foretell_counts(marginals.noise_multiplier.value(), vae, units);
@@ -65,22 +68,34 @@ impl Expectation {
     fn foretell_measurement(
         &mut self,
         outlook: &MeasureOutlook,
-        decoder: &DecoderPlan,
+        columns: &MeasuredColumns,
         units: f64,
     ) {
-        self.foretell_one_way(outlook.one_way_noise, &decoder.codes, units);
+        self.foretell_one_way(outlook.one_way_noise, &columns.codes, units);
         let cells = units / outlook.groups.powi(2);
         let within = if outlook.split {
             ", within each class of the target"
         } else {
             ""
         };
+        let closely = match columns.pairs {
+            PairChoice::Dependent | PairChoice::JunctionTree => {
+                ", and those of the pairs that depend most by much less"
+            }
+            PairChoice::Alike => "",
+        };
         self.remarks.push(format!(
             "numeric columns are cut into about {:.0} groups; each count of a pair of columns is off by about {:.0} \
-             rows{within}, and those of the pairs that depend most by much less; a cell of two numeric columns \
-             holds {cells:.0} rows on average",
+             rows{within}{closely}; a cell of two numeric columns holds {cells:.0} rows on average",
             outlook.groups, outlook.pair_noise
         ));
+        if columns.pairs == PairChoice::Alike {
+            self.remarks.push(
+                "a copula keeps single columns and one correlation of each pair; dependence that rises and falls, or \
+                 that three columns have only together, will not be in the synthetic table"
+                    .to_owned(),
+            );
+        }
         if outlook.groups <= FEW_GROUPS {
             self.remarks.push(
                 "only strong dependence between columns will be seen: rows are few for this budget and this many \

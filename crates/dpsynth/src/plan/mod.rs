@@ -9,7 +9,7 @@ use dpsynth_privacy::{
 };
 use dpsynth_table::{Domain, Format, Schema, SchemaError};
 use dpsynth_train::{
-    CodeOrder, FitPlan, MeasurePlan, Optimiser, TrainError, VaeShape, fits_classes,
+    CodeOrder, FitPlan, MeasurePlan, Optimiser, PairChoice, TrainError, VaeShape, fits_classes,
 };
 use serde::Serialize;
 use thiserror::Error;
@@ -54,24 +54,55 @@ pub struct ReleasePlan {
 pub enum ModelPlan {
     /// A decoder, to noisy marginals.
     Decoder(DecoderPlan),
+    /// A graphical model, to noisy marginals of the cliques of a junction tree.
+    Marginals(MeasuredColumns),
+    /// A Gaussian copula, to noisy margins and correlations.
+    Copula(MeasuredColumns),
     /// A variational autoencoder, by DP-SGD.
     Vae(VaePlan),
+}
+
+impl ModelPlan {
+    /// The columns of which marginals are measured, if the model is fitted to these.
+    #[must_use]
+    pub fn measured_columns(&self) -> Option<&MeasuredColumns> {
+        match self {
+            Self::Decoder(decoder) => Some(&decoder.columns),
+            Self::Marginals(columns) | Self::Copula(columns) => Some(columns),
+            Self::Vae(_) => None,
+        }
+    }
 }
 
 /// A decoder that is fitted to noisy marginals.
 #[derive(Clone, Debug)]
 pub struct DecoderPlan {
+    /// The columns, and which pairs of them it needs.
+    pub columns: MeasuredColumns,
+    /// How it is fitted.
+    pub fit: FitPlan,
+}
+
+/// Columns of which marginals are measured.
+#[derive(Clone, Debug)]
+pub struct MeasuredColumns {
     /// Number of codes of each modelled column.
     pub codes: Vec<u32>,
     /// What the order of each column's codes means.
     pub orders: Vec<CodeOrder>,
     /// Position among the modelled columns of the policy's target.
     pub target: Option<usize>,
-    /// How it is fitted.
-    pub fit: FitPlan,
+    /// Which pairs of columns the model needs.
+    pub pairs: PairChoice,
 }
 
-impl DecoderPlan {
+impl MeasuredColumns {
+    /// Number of codes of all columns.
+    #[must_use]
+    pub fn cells(&self) -> u32 {
+        self.codes.iter().sum()
+    }
+
     /// What is measured, for a public or noisy number of units.
     #[must_use]
     pub fn measure(
@@ -85,6 +116,7 @@ impl DecoderPlan {
             codes: self.codes.clone(),
             orders: self.orders.clone(),
             target: self.target,
+            pairs: self.pairs,
             units,
             noise_stddev,
             shares: defaults::shares(self.codes.len(), noise_stddev, units),
@@ -124,7 +156,7 @@ pub struct Stage {
 pub enum Purpose {
     /// The noisy number of units, where the policy states none.
     UnitCount,
-    /// Noisy marginals to which the decoder is fitted.
+    /// Noisy marginals to which a model is fitted.
     Marginals,
     /// Noisy counts of each column, by class of the target where there is one, at which the
     /// decoder starts.
@@ -189,15 +221,27 @@ impl ReleasePlan {
                 }),
             ));
         }
+        let columns = |pairs| MeasuredColumns {
+            codes: schema.codes(),
+            orders: code_orders(&schema),
+            target,
+            pairs,
+        };
         let model = match engine {
             Engine::Decoder => {
-                mechanisms = budget.decoder_stages(mechanisms)?;
+                mechanisms = budget.marginal_stages(mechanisms)?;
                 ModelPlan::Decoder(DecoderPlan {
-                    codes: schema.codes(),
-                    orders: code_orders(&schema),
-                    target,
+                    columns: columns(PairChoice::Dependent),
                     fit: defaults::fit(units, seed),
                 })
+            }
+            Engine::Marginals => {
+                mechanisms = budget.marginal_stages(mechanisms)?;
+                ModelPlan::Marginals(columns(PairChoice::JunctionTree))
+            }
+            Engine::Copula => {
+                mechanisms = budget.marginal_stages(mechanisms)?;
+                ModelPlan::Copula(columns(PairChoice::Alike))
             }
             Engine::Vae => {
                 let settings = defaults::settings(units, &schema.codes())?;
@@ -388,7 +432,7 @@ impl Budget {
         Ok(mechanisms)
     }
 
-    fn decoder_stages(
+    fn marginal_stages(
         &self,
         mechanisms: Vec<(Purpose, Mechanism)>,
     ) -> Result<Vec<(Purpose, Mechanism)>, PlanError> {

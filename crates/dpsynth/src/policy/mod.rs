@@ -103,15 +103,15 @@ impl Policy {
 
     /// Returns the schema of the columns that `engine` models.
     ///
-    /// The decoder's cells are fine, because it learns from counts which of them to take together;
-    /// the autoencoder's are those of the policy.
+    /// Cells are fine where counts tell which of them to take together; the autoencoder's are those
+    /// of the policy.
     ///
     /// # Errors
     /// If no column is left, which a policy excludes.
     pub fn modelled_schema(&self, engine: Engine) -> Result<Schema, SchemaError> {
         let schema = self.schema.without(&self.derived())?;
         match engine {
-            Engine::Decoder => schema.finer(),
+            Engine::Decoder | Engine::Marginals | Engine::Copula => schema.finer(),
             Engine::Vae => Ok(schema),
         }
     }
@@ -201,18 +201,24 @@ pub struct Model {
 pub enum Engine {
     /// A decoder fitted to noisy marginals: the default.
     Decoder,
+    /// A graphical model fitted to noisy marginals on a junction tree.
+    Marginals,
+    /// A Gaussian copula fitted to noisy margins and correlations.
+    Copula,
     /// A variational autoencoder trained by DP-SGD.
     Vae,
 }
 
 impl Engine {
     /// All engines, the default first.
-    pub const ALL: [Self; 2] = [Self::Decoder, Self::Vae];
+    pub const ALL: [Self; 4] = [Self::Decoder, Self::Marginals, Self::Copula, Self::Vae];
 
     /// Returns the name that policies and flags use.
     pub fn name(self) -> &'static str {
         match self {
             Self::Decoder => "decoder",
+            Self::Marginals => "marginals",
+            Self::Copula => "copula",
             Self::Vae => "vae",
         }
     }

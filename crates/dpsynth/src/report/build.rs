@@ -130,6 +130,8 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             seed: plan.seed,
             model: match &plan.model {
                 ModelPlan::Decoder(decoder) => ModelSection::Decoder { fit: decoder.fit },
+                ModelPlan::Marginals(_) => ModelSection::Marginals,
+                ModelPlan::Copula(_) => ModelSection::Copula,
                 ModelPlan::Vae(vae) => ModelSection::Vae {
                     network: vae.shape.network().clone(),
                     optimiser: vae.optimiser,

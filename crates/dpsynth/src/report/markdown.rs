@@ -217,6 +217,13 @@ fn synthesis(page: &mut String, report: &Report) -> std::fmt::Result {
              hidden layers of {}, {} steps each",
             fit.restarts, fit.components, fit.latent, fit.hidden, fit.steps
         ),
+        ModelSection::Marginals => "a graphical model, fitted to the noisy marginals alone: columns are drawn one after \
+             another, each by shares that depend on at most three columns before it, and on the target where the \
+             marginals were measured within its classes"
+            .to_owned(),
+        ModelSection::Copula => "a Gaussian copula, fitted to the noisy marginals alone: the columns' own shares, and one \
+             correlation for each pair of columns"
+            .to_owned(),
         ModelSection::Vae { network, .. } => format!(
             "a variational autoencoder with {} latent coordinates, encoder layers {:?} and decoder layers {:?}",
             network.latent, network.encoder_hidden, network.decoder_hidden

@@ -237,6 +237,10 @@ pub enum ModelSection {
         #[schemars(schema_with = "object_schema")]
         fit: FitPlan,
     },
+    /// A graphical model, to noisy marginals of the cliques of a junction tree.
+    Marginals,
+    /// A Gaussian copula, to noisy margins and correlations.
+    Copula,
     /// A variational autoencoder, by DP-SGD.
     Vae {
         /// The network.

@@ -227,6 +227,22 @@ fn every_key_is_read() {
 }
 
 #[test]
+fn every_engine_is_read_by_its_name_and_has_a_plan_within_the_budget() {
+    for engine in Engine::ALL {
+        let policy = valid(&format!("[model]\nengine = \"{}\"\n", engine.name()));
+        assert_eq!(policy.model.engine, engine);
+        let asked = policy.tighten(None, None, None, None).unwrap();
+        let plan = crate::plan::ReleasePlan::new(&policy, &asked, engine, 1).unwrap();
+        assert!(plan.epsilon_spent <= asked.epsilon.value());
+        assert!(plan.epsilon_spent > 0.99 * asked.epsilon.value());
+        assert_eq!(
+            plan.model.measured_columns().is_none(),
+            engine == Engine::Vae
+        );
+    }
+}
+
+#[test]
 fn what_is_left_out_has_a_default() {
     let policy = valid("");
     assert_eq!(policy.privacy.adjacency, Adjacency::AddOrRemoveOne);
