@@ -47,4 +47,12 @@ fn another_accountant_agrees_with_a_release_and_catches_a_false_one() {
     report["privacy"]["epsilon_spent"] = (spent * 0.9).into();
     workplace.write("false.json", report.to_string());
     assert_eq!(python("false.json").status.code(), Some(1));
+
+    // The same for the price of a group.
+    let mut report: serde_json::Value =
+        serde_json::from_str(&workplace.read("out/report.json")).unwrap();
+    let group = &mut report["privacy"]["readings"]["other_units"][2]["price"]["epsilon"];
+    *group = (group.as_f64().unwrap() * 0.9).into();
+    workplace.write("false.json", report.to_string());
+    assert_eq!(python("false.json").status.code(), Some(1));
 }

@@ -53,6 +53,15 @@ fn a_release_is_whole_verifies_and_is_charged() {
     let report: serde_json::Value = serde_json::from_str(&here.read("out/report.json")).unwrap();
     let spent = report["privacy"]["epsilon_spent"].as_f64().unwrap();
     assert!(spent <= 3.0 && spent > 2.9, "{spent}");
+    // People with several rows are told what holds for them.
+    let groups = report["privacy"]["readings"]["other_units"]
+        .as_array()
+        .unwrap();
+    assert_eq!(groups.len(), 3);
+    let two = groups[0]["price"]["epsilon"].as_f64().unwrap();
+    assert_eq!(groups[0]["whose"]["rows_together"], 2);
+    assert!(two > 1.5 * spent, "{two}");
+    assert!(here.read("out/report.md").contains("any 10 rows together"));
 
     // A second release fits the cap for life, a third does not.
     here.run(&["release", "--epsilon", "3", "--out", "second"])
@@ -279,6 +288,22 @@ fn a_report_whose_figures_do_not_follow_fails_even_with_a_fresh_manifest() {
     );
     here.run(&["verify", "out"])
         .expect(4, "a mechanism alone costs more than stated");
+
+    // Nor may the price of a group be lowered, or all of them be left out.
+    let mut lowered = value.clone();
+    let group = &mut lowered["privacy"]["readings"]["other_units"][1]["price"]["epsilon"];
+    *group = (group.as_f64().unwrap() * 0.99).into();
+    here.write("out/report.json", lowered.to_string());
+    here.run(&["verify", "out"])
+        .expect(4, "the price for any 5 rows together is more than stated");
+    let mut without = value;
+    without["privacy"]
+        .as_object_mut()
+        .unwrap()
+        .remove("readings");
+    here.write("out/report.json", without.to_string());
+    here.run(&["verify", "out"])
+        .expect(4, "leaves out what the price is in other words");
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub mod folder;
 pub mod model_notes;
 pub mod plan;
 pub mod policy;
+pub mod readings;
 pub mod release;
 pub mod report;
 pub mod synthesise;

@@ -1,5 +1,7 @@
 //! Recomputing everything in a release that can be recomputed.
 
+mod readings;
+
 use std::fs;
 use std::path::Path;
 
@@ -11,6 +13,7 @@ use dpsynth_train::Generator;
 use crate::folder::{MANIFEST, MODEL, manifest};
 use crate::model_notes;
 use crate::policy::Policy;
+use crate::readings::Question;
 use crate::report::{Report, claim, markdown};
 
 /// One check of a release.
@@ -197,9 +200,6 @@ fn prices(report: &Report) -> Result<(), String> {
                     .map_err(|error| error.to_string())
             })
     };
-    let covers = |stated: Option<f64>, price: f64| {
-        stated.is_some_and(|stated| stated >= price * (1.0 - RELATIVE_TOLERANCE))
-    };
     for section in &report.mechanisms {
         if section.mechanism.event() != section.event {
             return Err("an event does not describe its mechanism".to_owned());
@@ -218,28 +218,41 @@ fn prices(report: &Report) -> Result<(), String> {
     if !covers(privacy.epsilon_spent, price(&composed, privacy.delta)?) {
         return Err("the mechanisms together cost more than stated".to_owned());
     }
-    let told = Delta::new(privacy.delta)
-        .map_err(|error| error.to_string())
-        .and_then(|delta| {
-            accountant::price(&composed, privacy.adjacency, delta)
-                .map_err(|error| error.to_string())
-        })?;
+    let delta = Delta::new(privacy.delta).map_err(|error| error.to_string())?;
+    let told = accountant::price(&composed, privacy.adjacency, delta)
+        .map_err(|error| error.to_string())?;
     // Two machines may bound differently, but never contradict each other.
-    let agrees = privacy.accountants.is_none_or(|stated| {
+    let agrees = privacy.accountants.is_some_and(|stated| {
         stated.certified_lower <= told.certified.upper
             && stated.certified_upper >= told.certified.lower
             && stated.certified_lower <= stated.certified_upper
             && stated.renyi_upper >= told.certified.lower
     });
     if !agrees {
-        return Err("the accountants' bounds contradict the events".to_owned());
+        return Err("the accountants' bounds are left out, or contradict the events".to_owned());
     }
+    let question = Question {
+        event: &composed,
+        unit: &privacy.unit,
+        adjacency: privacy.adjacency,
+        delta,
+    };
+    let stated = privacy
+        .readings
+        .as_ref()
+        .ok_or("the report leaves out what the price is in other words")?;
+    readings::check(stated, question, told)?;
     for point in &privacy.profile {
         if !covers(Some(point.epsilon), price(&composed, point.delta)?) {
             return Err("the profile states less than the price at some delta".to_owned());
         }
     }
     Ok(())
+}
+
+/// Returns whether a figure is stated that is no less than `price`.
+fn covers(stated: Option<f64>, price: f64) -> bool {
+    stated.is_some_and(|stated| stated >= price * (1.0 - RELATIVE_TOLERANCE))
 }
 
 fn page(folder: &Path, report: &Report) -> Result<(), String> {

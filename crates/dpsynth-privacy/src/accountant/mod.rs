@@ -20,7 +20,9 @@ use thiserror::Error;
 pub use self::calibrate::calibrate;
 use self::charges::Charges;
 use self::rdp::Curve;
-pub use self::readings::{for_group, gaussian_of_same_price, zero_concentrated};
+pub use self::readings::{
+    for_group, gaussian_dp, gaussian_of_epsilon, gaussian_of_same_price, zero_concentrated,
+};
 use crate::event::DpEvent;
 use crate::numbers::{Delta, Epsilon, NumberError};
 use crate::unit::Adjacency;
@@ -138,15 +140,16 @@ pub fn profile(
         .collect()
 }
 
-/// Returns an upper bound on the power of any test of level `level` for whether one unit is in
+/// Returns what (ε, δ) says about the power of any test of level `level` for whether one unit is in
 /// the data, from 0 to 1: the chance that it says so rightly, where it says so wrongly at most
 /// with chance `level`.
 ///
 /// # Guarantee
 ///
-/// Every (ε, δ) that holds bounds the power by δ + exp(ε)·level and by
-/// 1 - exp(-ε)·(1 - δ - level): Wasserman & Zhou (2010), theorem 2.4; Kairouz, Oh & Viswanath
-/// (2015), theorem 1. The smallest over a list of δ is returned.
+/// No such test has more power than `upper`. Every (ε, δ) that holds bounds the power by
+/// δ + exp(ε)·level and by 1 - exp(-ε)·(1 - δ - level): Wasserman & Zhou (2010), theorem 2.4;
+/// Kairouz, Oh & Viswanath (2015), theorem 1. The smallest over a list of δ is returned. `lower` is
+/// the same for the lower bounds on ε: nothing below it can be shown in this way.
 ///
 /// # Errors
 ///
@@ -155,17 +158,24 @@ pub fn largest_power(
     event: &DpEvent,
     adjacency: Adjacency,
     level: f64,
-) -> Result<f64, AccountingError> {
+) -> Result<Interval, AccountingError> {
     let account = Account::new(event, adjacency)?;
-    let mut smallest = 1.0_f64;
-    for delta in POWER_DELTAS {
-        let epsilon = account.price(Delta::new(delta)?)?.epsilon();
+    let allowed = |epsilon: f64, delta: f64| {
         let rising = delta + epsilon.exp() * level;
         let falling = 1.0 - (-epsilon).exp() * (1.0 - delta - level);
-        smallest = smallest.min(rising).min(falling);
+        rising.min(falling)
+    };
+    let (mut lower, mut upper) = (1.0_f64, 1.0_f64);
+    for delta in POWER_DELTAS {
+        let price = account.price(Delta::new(delta)?)?;
+        lower = lower.min(allowed(price.certified.lower, delta));
+        upper = upper.min(allowed(price.epsilon(), delta));
     }
-    // Up: by more than the rounding of a few operations.
-    Ok((smallest * (1.0 + 1e-12)).clamp(level, 1.0))
+    // Down and up: by more than the rounding of a few operations.
+    Ok(Interval {
+        lower: (lower * (1.0 - 1e-12)).clamp(level, 1.0),
+        upper: (upper * (1.0 + 1e-12)).clamp(level, 1.0),
+    })
 }
 
 /// The δ at which the power of a test is bounded.

@@ -157,6 +157,28 @@ pub fn zero_concentrated(
     }
 }
 
+/// Returns a μ such that `event` is μ-Gaussian differentially private, at all δ at once, or nothing
+/// where it holds anything but Gaussian noise that nothing samples.
+///
+/// # Guarantee
+///
+/// Telling neighbours apart is at most as easy as telling N(0, 1) from N(μ, 1), and for some
+/// neighbours as easy: Gaussians of sensitivity 1 and noise σ compose to one of μ² = Σ 1/σ²: Dong,
+/// Roth & Su (2022), arXiv 1905.02383, theorem 2.7 and corollary 3.3. Rounded up.
+///
+/// # Errors
+///
+/// As for [`price`].
+pub fn gaussian_dp(event: &DpEvent, adjacency: Adjacency) -> Result<Option<f64>, AccountingError> {
+    let charges = Charges::of(event)?;
+    let gaussian = |used: &Use| matches!(used.base, Base::Gaussian { .. }) && used.rate == 1.0;
+    if !charges.iter().all(|(used, _)| gaussian(used)) {
+        return Ok(None);
+    }
+    // Each Gaussian has ρ = μ²/2.
+    Ok(zero_concentrated(event, adjacency)?.map(|rho| (2.0 * rho).sqrt() * (1.0 + MARGIN)))
+}
+
 /// Returns the μ of the Gaussian mechanism that has the price of `event` at `delta`: the
 /// difference of means over the standard deviation.
 ///
@@ -165,8 +187,7 @@ pub fn zero_concentrated(
 ///
 /// # Guarantee
 ///
-/// A μ at which [`price`]'s ε is at most that of the Gaussian mechanism, by the closed form of Balle
-/// & Wang (2018), arXiv 1805.06530, theorem 8, rounded up by 10^-9 of itself.
+/// As for [`gaussian_of_epsilon`], at [`price`]'s ε.
 ///
 /// # Errors
 ///
@@ -176,7 +197,20 @@ pub fn gaussian_of_same_price(
     adjacency: Adjacency,
     delta: Delta,
 ) -> Result<f64, AccountingError> {
-    let epsilon = price(event, adjacency, delta)?.epsilon();
+    gaussian_of_epsilon(price(event, adjacency, delta)?.epsilon(), delta)
+}
+
+/// Returns the μ of the Gaussian mechanism whose ε at `delta` is `epsilon`.
+///
+/// # Guarantee
+///
+/// A μ at which `epsilon` is at most that of the Gaussian mechanism, by the closed form of Balle
+/// & Wang (2018), arXiv 1805.06530, theorem 8, rounded up by 10^-9 of itself.
+///
+/// # Errors
+///
+/// [`AccountingError::NotFinite`] where `epsilon` is not a number or no μ within range has it.
+pub fn gaussian_of_epsilon(epsilon: f64, delta: Delta) -> Result<f64, AccountingError> {
     if epsilon == 0.0 {
         return Ok(0.0);
     }

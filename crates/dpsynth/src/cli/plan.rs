@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::{print, public_seed, read_policy};
 use crate::plan::{ModelPlan, ReleasePlan};
 use crate::policy::{Engine, Policy};
-use crate::report::{epsilon_down, epsilon_up, mechanism_in_words};
+use crate::report::{epsilon_down, epsilon_up, mechanism_in_words, plan_lines};
 
 /// Prints the plan of a release.
 pub(super) fn run(args: &Plan) -> Result<(), CliError> {
@@ -74,13 +74,12 @@ fn describe(policy: &Policy, plan: &ReleasePlan, ledger: &Path) -> Result<String
     let price = plan.price()?;
     let _ = writeln!(
         page,
-        "\nThe exact epsilon lies between {} and {}; the second accountant (Renyi) says at most {}.\nA test that \
-         accuses wrongly in 5 % of cases finds a unit in at most {} % of them.",
+        "\nThe exact epsilon lies between {} and {}; the second accountant (Renyi) says at most {}.",
         price.certified.lower,
         price.certified.upper,
-        epsilon_up(price.renyi),
-        epsilon_up(100.0 * plan.largest_power()?)
+        epsilon_up(price.renyi)
     );
+    page.push_str(&plan_lines(&plan.readings(price)?));
     let profile = plan.profile()?;
     let _ = writeln!(page, "\nThe same release at other values of delta:");
     for (delta, epsilon) in profile {

@@ -15,6 +15,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::policy::{Engine, ExpectedUnits, Policy, Tightened};
+use crate::readings::{Question, Readings};
 
 pub use expect::Expectation;
 
@@ -348,16 +349,18 @@ impl ReleasePlan {
         )?)
     }
 
-    /// An upper bound on the power of any test, at level 5 %, for whether a unit is in the data.
+    /// `price`, that of the release at its δ, in other measures, and for others than the unit.
     ///
     /// # Errors
-    /// If the event cannot be priced.
-    pub fn largest_power(&self) -> Result<f64, PlanError> {
-        Ok(accountant::largest_power(
-            &self.event(),
-            self.adjacency,
-            TEST_LEVEL,
-        )?)
+    /// If the event cannot be priced. What has no price for others than the unit is no error.
+    pub fn readings(&self, price: accountant::Price) -> Result<Readings, PlanError> {
+        let question = Question {
+            event: &self.event(),
+            unit: &self.unit,
+            adjacency: self.adjacency,
+            delta: self.delta,
+        };
+        Ok(Readings::new(question, price)?)
     }
 
     /// The price of the release at several δ, each pair (δ, ε) rounded up.
@@ -504,9 +507,6 @@ fn column_sets(columns: u32, target: Option<usize>) -> Vec<Vec<u32>> {
 
 /// δ at which plan and report state the price.
 const PROFILE_DELTAS: [f64; 6] = [1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9];
-
-/// The level of the test whose power the report states.
-const TEST_LEVEL: f64 = 0.05;
 
 /// Why there is no plan.
 #[derive(Debug, Error)]

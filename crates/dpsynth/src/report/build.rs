@@ -59,17 +59,17 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             "NOT PRIVATE: nothing in this folder is protected; do not publish any of it".to_owned()
         }
     };
-    let (profile, accountants) = if taint.is_none() {
+    let (profile, accountants, readings) = if taint.is_none() {
         let price = plan.price()?;
         let accountants = Accountants {
             certified_lower: price.certified.lower,
             certified_upper: price.certified.upper,
             renyi_upper: price.renyi,
-            largest_power_at_5_percent: plan.largest_power()?,
         };
-        (plan.profile()?, Some(accountants))
+        let readings = plan.readings(price)?;
+        (plan.profile()?, Some(accountants), Some(readings))
     } else {
-        (Vec::new(), None)
+        (Vec::new(), None, None)
     };
     Ok(Report {
         report_version: REPORT_VERSION,
@@ -85,6 +85,7 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             epsilon_spent,
             accountant: ACCOUNTANT.to_owned(),
             accountants,
+            readings,
             profile: profile
                 .into_iter()
                 .map(|(delta, epsilon)| ProfilePoint { delta, epsilon })

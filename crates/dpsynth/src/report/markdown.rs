@@ -5,7 +5,7 @@ use std::fmt::Write;
 use dpsynth_privacy::{Adjacency, Mechanism, PrivacyUnit};
 
 use super::claim::{delta_text, epsilon_down, epsilon_up};
-use super::{ModelSection, Report};
+use super::{ModelSection, Report, other_words};
 
 /// Renders `report.json` as Markdown. Nothing is computed here.
 #[must_use]
@@ -64,11 +64,6 @@ fn privacy(page: &mut String, report: &Report) -> std::fmt::Result {
             "| ε by the second accountant | {} |",
             epsilon_up(accountants.renyi_upper)
         )?;
-        writeln!(
-            page,
-            "| a test that accuses wrongly in 5 % of cases finds a unit in at most | {} % |",
-            epsilon_up(100.0 * accountants.largest_power_at_5_percent)
-        )?;
     }
     writeln!(page, "| accountant | {} |\n", privacy.accountant)?;
     if !privacy.profile.is_empty() {
@@ -84,7 +79,10 @@ fn privacy(page: &mut String, report: &Report) -> std::fmt::Result {
         }
         writeln!(page)?;
     }
-    Ok(())
+    match &privacy.readings {
+        Some(readings) => other_words::write(page, privacy, readings),
+        None => Ok(()),
+    }
 }
 
 fn mechanisms(page: &mut String, report: &Report) -> std::fmt::Result {

@@ -7,14 +7,16 @@
 mod build;
 mod claim;
 mod markdown;
+mod other_words;
 
 use dpsynth_constraints::RuleOutcome;
 use dpsynth_privacy::{Adjacency, DpEvent, Mechanism, PrivacyUnit};
 use dpsynth_train::{FitPlan, Network, Optimiser};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::plan::Purpose;
+use crate::readings::Readings;
 
 pub use build::{Ingredients, build};
 pub use claim::claim;
@@ -22,15 +24,17 @@ pub(crate) use claim::{delta_text, epsilon_down, epsilon_up};
 pub(crate) use markdown::capital;
 pub use markdown::markdown;
 pub(crate) use markdown::mechanism as mechanism_in_words;
+pub(crate) use other_words::plan_lines;
 
 /// Version of the report's format.
-pub const REPORT_VERSION: u32 = 2;
+pub const REPORT_VERSION: u32 = 3;
 
 /// The report of one release, as `report.json` holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
     /// Version of this format.
+    #[serde(deserialize_with = "this_version")]
     pub report_version: u32,
     /// Version of dpsynth that made the release.
     pub tool_version: String,
@@ -82,6 +86,9 @@ pub struct PrivacySection {
     pub accountant: String,
     /// What each accountant says. Absent where nothing protects.
     pub accountants: Option<Accountants>,
+    /// The same price in other measures, and for others than the unit; none of it is the claim.
+    /// Absent where nothing protects.
+    pub readings: Option<Readings>,
     /// ε that the same release costs at other values of δ.
     pub profile: Vec<ProfilePoint>,
 }
@@ -96,9 +103,6 @@ pub struct Accountants {
     pub certified_upper: f64,
     /// This ε holds: an upper bound from Rényi differential privacy.
     pub renyi_upper: f64,
-    /// The largest chance, of any test, to say rightly that a unit is in the data, where it says so
-    /// wrongly with chance 5 %.
-    pub largest_power_at_5_percent: f64,
 }
 
 /// One point of the privacy profile.
@@ -277,6 +281,15 @@ pub fn json_schema_text() -> String {
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text
+}
+
+fn this_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        REPORT_VERSION => Ok(REPORT_VERSION),
+        other => Err(serde::de::Error::custom(format!(
+            "the report has version {other}, and this program reads version {REPORT_VERSION}"
+        ))),
+    }
 }
 
 /// Turns the outcome of a rule into rates.

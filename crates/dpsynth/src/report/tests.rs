@@ -16,5 +16,17 @@ fn the_checked_in_schema_is_the_one_that_the_types_have() {
 
 #[test]
 fn a_field_that_is_not_in_the_schema_is_refused() {
-    assert!(Report::parse(br#"{"report_version":1,"surprise":2}"#).is_err());
+    assert!(Report::parse(br#"{"report_version":3,"surprise":2}"#).is_err());
+}
+
+#[test]
+fn a_report_of_another_version_is_refused() {
+    for version in [0, REPORT_VERSION - 1, REPORT_VERSION + 1] {
+        let text = format!("{{\"report_version\":{version}}}");
+        let refused = Report::parse(text.as_bytes()).expect_err("another version");
+        assert!(
+            refused.to_string().contains(&format!("version {version}")),
+            "{refused}"
+        );
+    }
 }

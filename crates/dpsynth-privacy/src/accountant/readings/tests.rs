@@ -1,7 +1,7 @@
 //! Readings against closed forms, other mechanisms of the same privacy, and refusals.
 
 use super::*;
-use crate::accountant::epsilon;
+use crate::accountant::{self, epsilon};
 
 const ADD: Adjacency = Adjacency::AddOrRemoveOne;
 
@@ -185,4 +185,49 @@ fn a_gaussian_is_its_own_reading() {
     // More noise reads as less.
     let reading = |noise: f64| gaussian_of_same_price(&training(0.01, noise, 500), ADD, at(1e-6));
     assert!(reading(1.2).expect("a reading") < reading(1.0).expect("a reading"));
+}
+
+#[test]
+fn gaussians_that_nothing_samples_are_gaussian_private() {
+    let plan = DpEvent::Composed {
+        events: vec![
+            DpEvent::SelfComposed {
+                event: Box::new(gaussian(10.0)),
+                count: 20,
+            },
+            gaussian(4.0),
+        ],
+    };
+    let exact = (20.0 / 100.0 + 1.0 / 16.0f64).sqrt();
+    for (adjacency, times) in [(ADD, 1.0), (Adjacency::ReplaceOne, 2.0)] {
+        let mean = gaussian_dp(&plan, adjacency)
+            .expect("numbers in range")
+            .expect("a mean");
+        let exact = exact * times;
+        assert!(mean >= exact && mean < exact * (1.0 + 1e-12), "{mean}");
+        // The same at one δ, by way of its price.
+        let read = gaussian_of_same_price(&plan, adjacency, at(1e-6)).expect("a reading");
+        assert!((read / mean - 1.0).abs() < 1e-4, "{read} and {mean}");
+    }
+    let discrete = DpEvent::DiscreteGaussian {
+        noise_multiplier: 4.0,
+    };
+    for other in [training(0.1, 1.0, 3), discrete] {
+        assert_eq!(gaussian_dp(&other, ADD), Ok(None));
+    }
+}
+
+#[test]
+fn no_test_has_more_power_than_is_stated() {
+    // The best test between N(0, 1) and N(μ, 1) at level 5 % has power Φ(μ - 1.6449).
+    for noise in [0.5, 1.0, 3.0, 20.0] {
+        let best = libm::erfc((1.644_853_627 - 1.0 / noise) / SQRT_2) / 2.0;
+        let power = accountant::largest_power(&gaussian(noise), ADD, 0.05).expect("a power");
+        assert!(power.upper >= best, "{power:?} below {best}");
+        assert!(power.upper < 1.3 * best, "{power:?} far above {best}");
+        assert!(
+            power.lower <= power.upper && power.lower > power.upper * (1.0 - 1e-3),
+            "{power:?}"
+        );
+    }
 }
