@@ -19,9 +19,9 @@ INTERVAL = 1e-4
 def distribution(event, pessimistic, rows=1):
     """Returns the privacy loss distribution of an event of ours, for so many rows together."""
     kind = event["type"]
-    # The losses of a group are larger by about its size, and so is what they are rounded to.
+    # The losses of a group are larger by its size and more, and so is what they are rounded to.
     options = {
-        "value_discretization_interval": INTERVAL * rows,
+        "value_discretization_interval": INTERVAL if rows == 1 else 3 * INTERVAL * rows,
         "pessimistic_estimate": pessimistic,
     }
     if kind == "ComposedDpEvent":

@@ -263,7 +263,7 @@ fn not_covered(policy: &Policy) -> Vec<String> {
         "everything that the policy states: names, order, bounds and categories of the columns, the rules, and the figures of the budget".to_owned(),
         "how long the release took, how much memory it used, and whether a run failed".to_owned(),
         "what the custodian sees on their own screen, error messages about the input among it".to_owned(),
-        "a person with several rows: the unit is one row, so all rows of a person together cost more".to_owned(),
+        "a person with several rows: the unit is one row, so all rows of a person together cost more; `privacy.readings` says how much for 2, 5 and 10".to_owned(),
         "the randomness is ChaCha20 keyed by the operating system: the claim holds against attackers who cannot break it".to_owned(),
     ];
     if policy.privacy.unit != dpsynth_privacy::PrivacyUnit::Row {
