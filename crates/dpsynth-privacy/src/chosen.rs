@@ -171,10 +171,13 @@ fn noise_stddev(authorized: &Authorized<ChosenMarginals>, share: f64) -> f64 {
     scale.next_up().next_up().next_up()
 }
 
+/// What is done for one query, with its position.
+type Run<'r, R> = dyn Fn((u32, &MarginalQuery)) -> Result<R, MechanismError> + Sync + 'r;
+
 /// Runs every query on one of two threads, and returns the results in order.
 fn in_parallel<R: Send>(
     queries: &[MarginalQuery],
-    run: &(dyn Fn((u32, &MarginalQuery)) -> Result<R, MechanismError> + Sync),
+    run: &Run<'_, R>,
 ) -> Result<Vec<R>, MechanismError> {
     let next = Mutex::new((0u32..).zip(queries));
     let work = || {
