@@ -67,7 +67,7 @@ impl MarginalSession<'_> {
     /// The share of the charge's precision that is left, from 0 to 1.
     #[must_use]
     pub fn left(&self) -> f64 {
-        self.left
+        self.left.max(0.0)
     }
 
     /// Merges codes for the marginals to come: code `c` of column `j` counts as `merged[j][c]`.
@@ -133,7 +133,8 @@ impl MarginalSession<'_> {
             return Err(MechanismError::Overspent);
         }
         let measured = first.checked_add(count).ok_or(MechanismError::Columns)?;
-        self.left = left.max(0.0);
+        // Not cut at 0: what was taken beyond the whole must count against the next request.
+        self.left = left;
         self.measured = measured;
         let records = self.records;
         let (codes, sizes) = match &self.codes {
@@ -304,6 +305,13 @@ mod tests {
                 .min(session.left());
             let measured = session.measure(&[query(&[0], share)]).unwrap();
             precision += measured[0].noise_stddev.powi(-2);
+        }
+        // What rounding forgives is forgiven once, however small the shares that ask for it.
+        for _ in 0..1000 {
+            match session.measure(&[query(&[0], 5e-10)]) {
+                Ok(measured) => precision += measured[0].noise_stddev.powi(-2),
+                Err(error) => assert_eq!(error, MechanismError::Overspent),
+            }
         }
         assert!(precision <= 7.3f64.powi(-2), "{precision}");
         assert!(precision > 7.3f64.powi(-2) * (1.0 - 1e-6), "{precision}");
