@@ -175,6 +175,9 @@ fn stages(page: &mut String, plan: &ReleasePlan) -> std::fmt::Result {
             epsilon_up(stage.epsilon_alone)
         )?;
     }
+    if plan.stages.len() < 2 {
+        return Ok(());
+    }
     writeln!(
         page,
         "  Together they cost {}, less than their sum.",

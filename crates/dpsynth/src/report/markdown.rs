@@ -99,6 +99,9 @@ fn mechanisms(page: &mut String, report: &Report) -> std::fmt::Result {
             mechanism(&section.mechanism)
         )?;
     }
+    if report.mechanisms.len() < 2 {
+        return writeln!(page);
+    }
     writeln!(
         page,
         "\nThe mechanisms cost less together than the sum of what each costs alone.\n"
