@@ -30,13 +30,21 @@ pub fn calibrate(
     delta: Delta,
 ) -> Result<NoiseMultiplier, AccountingError> {
     let target = epsilon.value();
-    let guess = Guess {
+    let mut guess = Guess {
         build: &build,
         adjacency,
         delta,
+        by: Estimate::Tilted,
     };
     let mut search = Search::default();
     let mut next = guess.noise(target);
+    if guess
+        .plan(next)
+        .is_some_and(|plan| plan.takes_long(delta.value()))
+    {
+        guess.by = Estimate::Composed;
+        next = guess.nearer(next, target);
+    }
     for _ in 0..MOST_ROUNDS {
         let noise = NoiseMultiplier::new(next.clamp(SMALLEST, LARGEST))?;
         let reached = super::epsilon(&build(noise), adjacency, delta)?;
@@ -142,17 +150,42 @@ struct Guess<'build, Build> {
     build: &'build Build,
     adjacency: Adjacency,
     delta: Delta,
+    by: Estimate,
+}
+
+/// How a price is estimated.
+enum Estimate {
+    /// From moments alone, which takes a fraction of a millisecond.
+    Tilted,
+    /// By composing on a coarse grid: far nearer, for a twentieth of the time of a long price.
+    Composed,
 }
 
 impl<Build: Fn(NoiseMultiplier) -> DpEvent> Guess<'_, Build> {
+    fn charges(&self, noise: f64) -> Option<Charges> {
+        let noise = NoiseMultiplier::new(noise.clamp(SMALLEST, LARGEST)).ok()?;
+        Charges::of(&(self.build)(noise)).ok()
+    }
+
+    fn plan(&self, noise: f64) -> Option<Plan> {
+        Plan::new(&self.charges(noise)?, self.adjacency).ok()
+    }
+
     /// Returns about the logarithm of the price, where one is known.
     fn log_price(&self, noise: f64) -> Option<f64> {
-        let noise = NoiseMultiplier::new(noise.clamp(SMALLEST, LARGEST)).ok()?;
-        let charges = Charges::of(&(self.build)(noise)).ok()?;
         let delta = self.delta.value();
-        let estimate = Plan::new(&charges, self.adjacency).and_then(|plan| plan.estimate(delta));
-        let estimate = estimate.or_else(|_| Curve::new(&charges, self.adjacency)?.epsilon(delta));
-        estimate.ok().map(f64::ln).filter(|it| it.is_finite())
+        let estimate = match self.by {
+            Estimate::Tilted => {
+                let charges = self.charges(noise)?;
+                let estimate =
+                    Plan::new(&charges, self.adjacency).and_then(|plan| plan.estimate(delta));
+                estimate
+                    .or_else(|_| Curve::new(&charges, self.adjacency)?.epsilon(delta))
+                    .ok()
+            }
+            Estimate::Composed => self.plan(noise)?.composed_estimate(delta),
+        };
+        estimate.map(f64::ln).filter(|it| it.is_finite())
     }
 
     /// Returns about the smallest noise multiplier that costs no more than `target`.
@@ -176,24 +209,43 @@ impl<Build: Fn(NoiseMultiplier) -> DpEvent> Guess<'_, Build> {
         }
     }
 
+    /// Returns about the noise multiplier that costs `target`, searched from `noise` on.
+    fn nearer(&self, noise: f64, target: f64) -> f64 {
+        match self.log_price(noise) {
+            Some(here) => self.searched(noise, here, target.ln()),
+            None => noise,
+        }
+    }
+
     /// Returns about the noise multiplier at which the logarithm of the price is lower by `by`.
     fn cheaper(&self, noise: f64, by: f64) -> f64 {
-        let Some(here) = self.log_price(noise) else {
-            return noise * by.clamp(-FARTHEST, FARTHEST).exp();
-        };
-        let (mut at, mut slope) = (noise, -1.0);
-        for round in 0..4 {
-            let (Some(price), Some(less)) = (self.log_price(at), self.log_price(at * NEARBY))
-            else {
-                break;
-            };
-            if round < 2 {
-                slope = ((less - price) / NEARBY.ln()).clamp(-20.0, -0.2);
-            }
-            let step = (here - by - price) / slope;
-            at = (at * step.clamp(-FARTHEST, FARTHEST).exp()).clamp(SMALLEST, LARGEST);
+        match self.log_price(noise) {
+            Some(here) => self.searched(noise, here, here - by),
+            None => noise * by.clamp(-FARTHEST, FARTHEST).exp(),
         }
-        at
+    }
+
+    /// Returns about the noise multiplier whose estimated price has the logarithm `goal`, where
+    /// that of `noise` has `here`: by secants, the first of which has a slope from nearby.
+    fn searched(&self, noise: f64, here: f64, goal: f64) -> f64 {
+        let (mut at, mut price) = (noise, here);
+        let Some(nearby) = self.log_price(at * NEARBY) else {
+            return at;
+        };
+        let mut slope = ((nearby - price) / NEARBY.ln()).clamp(STEEPEST, FLATTEST);
+        for _ in 0..MOST_SECANTS {
+            let step = ((goal - price) / slope).clamp(-FARTHEST, FARTHEST);
+            let next = (at * step.exp()).clamp(SMALLEST, LARGEST);
+            if next == at || step.abs() < SMALLEST_SECANT {
+                return next;
+            }
+            let Some(found) = self.log_price(next) else {
+                return next;
+            };
+            slope = ((found - price) / (next / at).ln()).clamp(STEEPEST, FLATTEST);
+            (at, price) = (next, found);
+        }
+        (at * ((goal - price) / slope).clamp(-FARTHEST, FARTHEST).exp()).clamp(SMALLEST, LARGEST)
     }
 }
 
@@ -215,6 +267,15 @@ const CURVED: f64 = 0.1;
 
 /// How much more noise tells the slope of the price.
 const NEARBY: f64 = 1.01;
+
+/// Between what the slope of the logarithm of the price over that of the noise is taken to lie.
+const STEEPEST: f64 = -20.0;
+const FLATTEST: f64 = -0.2;
+
+/// How often an estimate is improved at most, and the step, as a logarithm, that is too short to
+/// be.
+const MOST_SECANTS: usize = 5;
+const SMALLEST_SECANT: f64 = 2e-4;
 
 /// How far one step goes at most, as a logarithm.
 const FARTHEST: f64 = 1.0;

@@ -313,6 +313,20 @@ fn calibrated_noise_holds_and_less_does_not() {
 }
 
 #[test]
+fn calibrated_noise_of_a_long_run_holds_and_less_does_not() {
+    // Long enough that the search composes its estimates.
+    let goal = Epsilon::new(3.5).expect("an epsilon");
+    let build = |noise: NoiseMultiplier| repeated(sampled(0.001, noise.value()), 100_000);
+    let noise = calibrate(build, Adjacency::AddOrRemoveOne, goal, at(1e-8)).expect("noise");
+    let cost = |noise: f64| {
+        let noise = NoiseMultiplier::new(noise).expect("noise");
+        price(&build(noise), Adjacency::AddOrRemoveOne, 1e-8)
+    };
+    assert!(cost(noise.value()) <= goal.value());
+    assert!(cost(noise.value() * (1.0 - 3e-5)) > goal.value());
+}
+
+#[test]
 fn a_target_out_of_reach_is_refused_with_its_number() {
     let build = |noise: NoiseMultiplier| composed(vec![gaussian(1.0), gaussian(noise.value())]);
     let goal = Epsilon::new(0.25).expect("an epsilon");

@@ -15,6 +15,18 @@ pub(super) struct Grid {
     parts: Vec<(Uses, f64)>,
 }
 
+/// How a plan is laid on its grids.
+#[derive(Clone, Copy)]
+pub(super) enum Layout {
+    /// All on one grid.
+    Single,
+    /// In two stages where that pays.
+    Staged,
+    /// The same with a step that changes smoothly with the plan, whatever fills the window: for
+    /// estimates that are compared.
+    Smooth,
+}
+
 /// How the uses of one mechanism are composed.
 enum Uses {
     /// Each on the common grid.
@@ -23,18 +35,25 @@ enum Uses {
     Staged(Box<Stage>),
 }
 
-impl Grid {
+/// The steps and the window of a grid.
+pub(super) struct Frame {
+    /// How many steps of a first stage make one of the common grid, 1 where there is none.
+    ratio: usize,
+    step: f64,
+    pub(super) window: Window,
+}
+
+impl Frame {
     /// Returns nothing where the grid would be too large.
     pub(super) fn new(
         plan: &Plan,
         outlook: &Outlook,
-        direction: Direction,
         fineness: f64,
-        staged: bool,
+        layout: Layout,
     ) -> Option<Self> {
         let (mut many, mut few) = (0.0, 0.0);
         for (_, uses) in &plan.pairs {
-            if staged && *uses >= FEWEST_STAGED {
+            if !matches!(layout, Layout::Single) && *uses >= FEWEST_STAGED {
                 many += uses;
             } else {
                 few += uses;
@@ -48,7 +67,31 @@ impl Grid {
         } else {
             outlook.step(fineness)
         };
-        let (step, window) = outlook.window(step)?;
+        let (step, window) = match layout {
+            Layout::Single | Layout::Staged => outlook.window(step)?,
+            Layout::Smooth => (step, outlook.window_of_step(step)?),
+        };
+        Some(Self {
+            ratio,
+            step,
+            window,
+        })
+    }
+}
+
+impl Grid {
+    /// Returns nothing where a grid would be too large.
+    pub(super) fn new(
+        plan: &Plan,
+        outlook: &Outlook,
+        direction: Direction,
+        frame: Frame,
+    ) -> Option<Self> {
+        let Frame {
+            ratio,
+            step,
+            window,
+        } = frame;
         let tail = outlook.tail();
         let parts = plan
             .pairs

@@ -20,7 +20,7 @@ mod tests;
 
 use self::bins::{Bins, Part};
 use self::compose::{Composed, largest_weight};
-use self::grid::Grid;
+use self::grid::{Frame, Grid, Layout};
 use self::outlook::Outlook;
 use self::pair::Pair;
 use self::spectrum::Transforms;
@@ -96,6 +96,35 @@ impl Plan {
         Ok(removal.max(addition).max(f64::MIN_POSITIVE))
     }
 
+    /// Returns whether bounds on ε at `delta` take so long that [`Self::composed_estimate`] is
+    /// worth its time.
+    pub(super) fn takes_long(&self, delta: f64) -> bool {
+        let outlook = Outlook::new(&self.pairs, Direction::Removal, Question::EpsilonAt(delta));
+        let frame = outlook.map(|it| Frame::new(self, &it, 1.0, Layout::Staged));
+        matches!(frame, Ok(Some(frame)) if frame.window.size >= LONG_WINDOW)
+    }
+
+    /// Returns about ε at `delta`, composed on a coarse grid; no guarantee rests on it.
+    ///
+    /// What the coarse grid adds is taken off, but for a share that hardly changes with the noise.
+    /// [`Self::estimate`] may err by some tens of per cent.
+    pub(super) fn composed_estimate(&self, delta: f64) -> Option<f64> {
+        let question = Question::EpsilonAt(delta);
+        let outlook = |direction| Outlook::new(&self.pairs, direction, question).ok();
+        let (removal, addition) = (outlook(Direction::Removal)?, outlook(Direction::Addition)?);
+        let at = |direction: Direction, outlook: &Outlook| {
+            let frame = Frame::new(self, outlook, ESTIMATE_FINENESS, Layout::Smooth)?;
+            let grid = Grid::new(self, outlook, direction, frame)?;
+            let above = question.above(&grid.composed(Bound::Worse, &mut Transforms::new())?)?;
+            Some(above / (1.0 + Outlook::chords(ESTIMATE_FINENESS)))
+        };
+        let of_removal = at(Direction::Removal, &removal)?;
+        if self.symmetric || addition.epsilon < FAR_BELOW * removal.epsilon {
+            return Some(of_removal);
+        }
+        Some(of_removal.max(at(Direction::Addition, &addition)?))
+    }
+
     /// Returns bounds on δ at `epsilon`.
     pub(super) fn delta(&self, epsilon: f64) -> Result<Interval, AccountingError> {
         self.narrow(Question::DeltaAt(epsilon))
@@ -138,8 +167,10 @@ impl Plan {
         let outlook = Outlook::new(&self.pairs, Direction::Addition, question)?;
         // On a coarse grid, which is as much of a bound as a fine one: by Chernoff's inequality, and
         // where that is not enough by composing.
-        if let Question::EpsilonAt(delta) = question {
-            let step = outlook.step(COARSEST);
+        let room = CHERNOFF_ROOM * (other.lower - outlook.chernoff);
+        if let Question::EpsilonAt(delta) = question
+            && let Some(step) = outlook.step_within(room, COARSEST)
+        {
             let (tail, tilt) = (outlook.tail(), outlook.tilt);
             let mut parts = Vec::new();
             for (pair, uses) in &self.pairs {
@@ -173,7 +204,8 @@ impl Plan {
         };
         for fineness in COARSER {
             let fineness = fineness * share.clamp(1e-12, 1.0).sqrt();
-            let grid = Grid::new(self, &outlook, Direction::Addition, fineness, true);
+            let grid = Frame::new(self, &outlook, fineness, Layout::Staged)
+                .and_then(|frame| Grid::new(self, &outlook, Direction::Addition, frame));
             let worse = grid.and_then(|grid| grid.composed(Bound::Worse, &mut Transforms::new()));
             let upper = worse.and_then(|worse| question.above(&worse));
             if upper.is_some_and(|upper| upper < other.lower) {
@@ -202,10 +234,11 @@ impl Plan {
     ) -> Result<Interval, AccountingError> {
         let mut transforms = Transforms::new();
         let (mut fineness, mut fitted): (f64, f64) = (1.0, 1.0 / 64.0);
-        let mut staged = true;
+        let mut layout = Layout::Staged;
         let mut best: Option<Interval> = None;
         for round in 0..MOST_ROUNDS {
-            let grid = Grid::new(self, outlook, direction, fineness, staged);
+            let grid = Frame::new(self, outlook, fineness, layout)
+                .and_then(|frame| Grid::new(self, outlook, direction, frame));
             let Some(grid) = grid else {
                 // Too fine: half way back, on a logarithmic scale, where that is worth while.
                 if fineness <= 1.3 * fitted {
@@ -223,7 +256,7 @@ impl Plan {
                 _ => None,
             };
             let Some(found) = found else {
-                (fineness, staged) = (fineness * 2.0, false);
+                (fineness, layout) = (fineness * 2.0, Layout::Single);
                 continue;
             };
             let large = grid.window.size > LARGE_WINDOW;
@@ -317,6 +350,16 @@ const NEAR_NOTHING: f64 = 1e-9;
 /// How fine the grids are that may show that a direction does not matter.
 const COARSEST: f64 = 0.25;
 const COARSER: [f64; 2] = [0.125, 0.4];
+
+/// The share of what Chernoff's inequality leaves that its grid may cost.
+const CHERNOFF_ROOM: f64 = 0.3;
+
+/// How fine the grid of an estimate is, and from which window of a price on it is worth while.
+const ESTIMATE_FINENESS: f64 = 1.0 / 16.0;
+const LONG_WINDOW: usize = 1 << 15;
+
+/// A direction whose first estimate is below this share of the other's does not matter.
+const FAR_BELOW: f64 = 0.7;
 
 /// How often the grid is refined at most.
 const MOST_ROUNDS: usize = 12;

@@ -2,7 +2,7 @@
 //!
 //! Nothing here is a bound. A poor outlook costs time or width, never safety.
 
-use super::compose::Window;
+use super::compose::{Window, largest_weight};
 use super::pair::Pair;
 use super::{Direction, Question};
 use crate::accountant::AccountingError;
@@ -13,6 +13,8 @@ pub(super) struct Outlook {
     /// The mean loss of each mechanism under the tilt.
     pub(super) means: Vec<f64>,
     pub(super) epsilon: f64,
+    /// What Chernoff's inequality says of ε with the exact moment.
+    pub(super) chernoff: f64,
     /// ln δ
     log_delta: f64,
     /// The number of uses of all mechanisms together.
@@ -97,6 +99,7 @@ impl Outlook {
         };
         let mut outlook = Self::around(&sketch, tilt, LOG_WRAPPED);
         (outlook.epsilon, outlook.log_delta, outlook.saddle) = (epsilon, log_delta, tilt);
+        outlook.chernoff = (at.value + largest_weight(tilt).ln() - log_delta) / tilt;
         outlook.lowest = outlook.lowest.min(epsilon - outlook.spread);
         outlook.highest = outlook.highest.max(epsilon + outlook.spread);
         // Single outputs can put the answer far from where the masses are.
@@ -169,6 +172,7 @@ impl Outlook {
                 .map(|(losses, _)| cumulant(losses, tilt).slope)
                 .collect(),
             epsilon: at.slope,
+            chernoff: f64::INFINITY,
             log_delta: 0.0,
             saddle: tilt,
             spread,
@@ -192,6 +196,24 @@ impl Outlook {
     pub(super) fn step(&self, fineness: f64) -> f64 {
         let width = self.epsilon.abs().max(1e-6) * super::NEAR * 0.5;
         (4.0 * width / ((self.saddle + 1.0) * self.uses)).sqrt() / fineness
+    }
+
+    /// Returns what chords at [`Self::step`] add to ε, about, relative to ε.
+    pub(super) fn chords(fineness: f64) -> f64 {
+        super::NEAR * 0.5 * 4.0 / 12.0 / (fineness * fineness)
+    }
+
+    /// Returns a step at which the chords of all uses should move the bound of
+    /// [`Self::chernoff`] by no more than `room`, or nothing where even [`Self::step`] at
+    /// `fineness` would be too coarse.
+    ///
+    /// Chords add at most `step²/4` to the mean square of each loss, which adds about
+    /// `λ(λ + 1)·step²/8` to the logarithm of its moment.
+    pub(super) fn step_within(&self, room: f64, fineness: f64) -> Option<f64> {
+        let step = (8.0 * room / ((self.tilt + 1.0) * self.uses)).sqrt();
+        // Written so that a room that is not a number is refused.
+        let enough = step >= self.step(fineness);
+        enough.then(|| step.min(1.0 / (self.tilt + 1.0)))
     }
 
     /// Returns the window for steps of exactly `step`, or nothing where it would be too large.

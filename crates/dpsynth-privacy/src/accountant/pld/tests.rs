@@ -238,8 +238,9 @@ fn parting_rare_losses_from_the_bulk_changes_no_bound() {
     let question = Question::EpsilonAt(1e-6);
     for direction in [Direction::Removal, Direction::Addition] {
         let outlook = Outlook::new(&plan.pairs, direction, question).expect("an outlook");
-        let found = [true, false].map(|staged| {
-            let grid = Grid::new(&plan, &outlook, direction, 1.0, staged).expect("a grid");
+        let found = [Layout::Staged, Layout::Single].map(|layout| {
+            let frame = Frame::new(&plan, &outlook, 1.0, layout).expect("a frame");
+            let grid = Grid::new(&plan, &outlook, direction, frame).expect("a grid");
             let mut transforms = Transforms::new();
             let better = grid
                 .composed(Bound::Better, &mut transforms)
@@ -254,6 +255,52 @@ fn parting_rare_losses_from_the_bulk_changes_no_bound() {
         for it in found {
             assert!(it.upper - it.lower <= 1e-4 * it.upper, "{it:?}");
         }
+    }
+}
+
+#[test]
+fn a_direction_is_left_out_only_where_it_is_below_the_other() {
+    let question = Question::EpsilonAt(1e-6);
+    for (rate, noise, uses) in [
+        (0.0001, 0.6, 100_000),
+        (0.1, 1.0, 20),
+        (0.02, 1.5, 500),
+        (0.5, 20.0, 200),
+    ] {
+        let event = repeated(sampled(rate, gaussian(noise)), uses);
+        let charges = Charges::of(&event).expect("an event");
+        let plan = Plan::new(&charges, Adjacency::AddOrRemoveOne).expect("a plan");
+        let addition = plan
+            .answer(Direction::Addition, question)
+            .expect("an answer");
+        for times in [0.5, 0.999, 0.9999, 1.0001, 1.001, 1.1, 3.0] {
+            let lower = addition.upper * times;
+            let upper = lower * 1.0001;
+            let kept = plan
+                .answer_above(question, Interval { lower, upper })
+                .expect("an answer");
+            // The control: what is above the other direction is never left out.
+            assert!(kept.is_some() || lower > addition.lower, "{rate} {times}");
+            // And it is found out by a multiple, or the short ways are of no use.
+            assert!(kept.is_none() || times < 3.0, "{rate} {times}");
+        }
+    }
+}
+
+#[test]
+fn the_composed_estimate_is_near_the_bounds() {
+    for (rate, noise, uses) in [(0.0001, 0.6, 300_000), (0.001, 0.8, 100_000)] {
+        let at = |noise: f64| {
+            let event = repeated(sampled(rate, gaussian(noise)), uses);
+            let charges = Charges::of(&event).expect("an event");
+            let plan = Plan::new(&charges, Adjacency::AddOrRemoveOne).expect("a plan");
+            assert!(plan.takes_long(1e-7));
+            let estimate = plan.composed_estimate(1e-7).expect("an estimate");
+            estimate / plan.epsilon(1e-7).expect("bounds").upper
+        };
+        let (here, nearby) = (at(noise), at(noise * 1.0001));
+        assert!((here - 1.0).abs() < 2e-3, "{here}");
+        assert!((here - nearby).abs() < 2e-5, "{here} {nearby}");
     }
 }
 
