@@ -41,6 +41,8 @@ pub(super) struct Frame {
     ratio: usize,
     step: f64,
     pub(super) window: Window,
+    /// How fine the step is, which need not be what was asked for.
+    pub(super) fineness: f64,
 }
 
 impl Frame {
@@ -67,14 +69,17 @@ impl Frame {
         } else {
             outlook.step(fineness)
         };
+        let asked = step;
         let (step, window) = match layout {
-            Layout::Single | Layout::Staged => outlook.window(step)?,
-            Layout::Smooth => (step, outlook.window_of_step(step)?),
+            Layout::Single | Layout::Staged => outlook.window(asked)?,
+            Layout::Smooth => (asked, outlook.window_of_step(asked)?),
         };
+        let fineness = fineness * asked / step;
         Some(Self {
             ratio,
             step,
             window,
+            fineness,
         })
     }
 }
@@ -91,6 +96,7 @@ impl Grid {
             ratio,
             step,
             window,
+            ..
         } = frame;
         let tail = outlook.tail();
         let parts = plan

@@ -237,9 +237,11 @@ impl Plan {
         let mut layout = Layout::Staged;
         let mut best: Option<Interval> = None;
         for round in 0..MOST_ROUNDS {
-            let grid = Frame::new(self, outlook, fineness, layout)
-                .and_then(|frame| Grid::new(self, outlook, direction, frame));
-            let Some(grid) = grid else {
+            let grid = Frame::new(self, outlook, fineness, layout).and_then(|frame| {
+                let reached = frame.fineness;
+                Some((Grid::new(self, outlook, direction, frame)?, reached))
+            });
+            let Some((grid, reached)) = grid else {
                 // Too fine: half way back, on a logarithmic scale, where that is worth while.
                 if fineness <= 1.3 * fitted {
                     break;
@@ -247,7 +249,7 @@ impl Plan {
                 fineness = (fitted * fineness).sqrt();
                 continue;
             };
-            fitted = fineness;
+            fitted = reached;
             let found = match (
                 grid.composed(Bound::Better, &mut transforms),
                 grid.composed(Bound::Worse, &mut transforms),
@@ -274,9 +276,10 @@ impl Plan {
             let factor = if self.pairs.iter().any(|(pair, _)| !pair.atoms.is_empty()) {
                 (gap / allowed).clamp(1.5, 64.0)
             } else {
-                ((gap / allowed).sqrt() * 1.05).clamp(1.05, 4.0)
+                ((gap / allowed).sqrt() * FINER).clamp(FINER, 4.0)
             };
-            fineness *= factor;
+            // From what was reached, or the same window might be looked at again.
+            fineness = reached * factor;
         }
         match best {
             Some(found) if question.usable(found) => Ok(found),
@@ -360,6 +363,10 @@ const LONG_WINDOW: usize = 1 << 15;
 
 /// A direction whose first estimate is below this share of the other's does not matter.
 const FAR_BELOW: f64 = 0.7;
+
+/// By what factor a grid is finer than the gap asks for: a window may be coarser by a tenth than
+/// what it was made for.
+const FINER: f64 = 1.155;
 
 /// How often the grid is refined at most.
 const MOST_ROUNDS: usize = 12;
