@@ -13,11 +13,12 @@
 //!   is at least that of both neighbouring bins. Both curves differ from h in second order of
 //!   the step. `docs/accounting.md` has the proof.
 
+mod bounds;
+mod range;
+
+use self::range::Range;
 use super::likelihood::Likelihood;
-use super::losses::Losses;
-use super::lower::{Ends, Lump, lowered};
 use super::pair::{Atom, Pair};
-use super::{Bound, Direction};
 
 /// A pair's losses in bins, the mass of each bin split between its two ends.
 pub(super) struct Bins {
@@ -254,135 +255,6 @@ impl Bins {
             (loss.exp(), 1.0)
         }
     }
-
-    fn ends(&self, direction: Direction) -> Ends {
-        let (count, growth) = (self.down.len(), self.step.exp());
-        let (mut low, mut high) = (vec![0.0; count], vec![0.0; count]);
-        for index in 0..count {
-            let (above, below) = self.factors(index);
-            let (down, up) = (self.down[index], self.up[index]);
-            match direction {
-                Direction::Removal => {
-                    low[index] = down * above;
-                    high[index] = up * above * growth;
-                }
-                Direction::Addition => {
-                    low[count - 1 - index] = up * below;
-                    high[count - 1 - index] = down * below;
-                }
-            }
-        }
-        match direction {
-            Direction::Removal => Ends {
-                origin: self.origin,
-                low,
-                high,
-                lump: self.lump.map(Lump::First),
-            },
-            Direction::Addition => {
-                let lump = self.lump.map(|index| Lump::Last(count - index));
-                Ends {
-                    origin: -self.loss(count),
-                    low,
-                    high,
-                    lump,
-                }
-            }
-        }
-    }
-
-    /// Returns losses that are at least as bad, or at most as bad.
-    pub(super) fn losses(&self, bound: Bound, direction: Direction) -> Losses {
-        match bound {
-            Bound::Worse => self.worse(direction),
-            Bound::Better => self.better(direction),
-        }
-    }
-
-    /// Returns losses that are at least as bad.
-    pub(super) fn worse(&self, direction: Direction) -> Losses {
-        let Ends {
-            origin, low, high, ..
-        } = self.ends(direction);
-        let count = low.len();
-        let mut masses = vec![0.0; count + 1];
-        for index in 0..count {
-            masses[index] += low[index];
-            masses[index + 1] += high[index];
-        }
-        for atom in &self.atoms {
-            let (index, down, up) = self.split(atom);
-            let (above, below) = self.factors(index);
-            match direction {
-                Direction::Removal => {
-                    masses[index] += down * above;
-                    masses[index + 1] += up * above * self.step.exp();
-                }
-                Direction::Addition => {
-                    masses[count - index] += down * below;
-                    masses[count - 1 - index] += up * below;
-                }
-            }
-        }
-        // Up: what lies beyond the grid on the harmless side counts as having no loss, or the
-        // least that there is, and never weighs under a tilt.
-        let (harmless, harmful, only) = match direction {
-            Direction::Removal => (self.beyond_left, self.beyond_right, self.only_above),
-            Direction::Addition => (self.beyond_right, self.beyond_left, self.only_below),
-        };
-        let none = ((-origin / self.step).ceil().max(0.0) as usize).min(count);
-        masses[none] += harmless;
-        let up = 1.0 + self.mass_error;
-        masses.iter_mut().for_each(|mass| *mass *= up);
-        let infinite = (harmful + only) * up;
-        Losses {
-            origin,
-            masses,
-            infinite,
-            loss_error: self.loss_error,
-            transformed: None,
-        }
-    }
-
-    /// Returns losses that are at most as bad.
-    ///
-    /// What lies beyond the grid is left out, which can only lower a curve.
-    fn better(&self, direction: Direction) -> Losses {
-        let ends = self.ends(direction);
-        let (origin, count) = (ends.origin, ends.low.len());
-        let mut masses = lowered(ends, self.step, self.mass_error);
-        let down = 1.0 - self.mass_error;
-        for atom in &self.atoms {
-            // Down: an atom keeps its mass of P and loses up to a step.
-            let (loss, mass) = match direction {
-                Direction::Removal => (atom.loss, atom.above),
-                Direction::Addition => (-atom.loss, atom.below),
-            };
-            let places = (loss - origin) / self.step;
-            // An atom on a corner is on the corner, however the division rounded.
-            let near = places.round();
-            let index = if (places - near).abs() <= ON_CORNER {
-                near
-            } else {
-                places.floor()
-            };
-            if index >= 0.0 {
-                masses[(index as usize).min(count)] += mass * down;
-            }
-        }
-        let only = match direction {
-            Direction::Removal => self.only_above,
-            Direction::Addition => self.only_below,
-        };
-        let loss_error = self.loss_error + ON_CORNER * self.step;
-        Losses {
-            origin,
-            masses,
-            infinite: only * down,
-            loss_error,
-            transformed: None,
-        }
-    }
 }
 
 /// Returns `1 + width - (1 + rise)` where that does not cancel, and from the other end where it
@@ -395,64 +267,6 @@ fn density_fall(density: &Likelihood, t: f64, to: f64, rise: f64, width: f64) ->
         // (1 + width)·(1 - r(t)/r(to))
         let back = density.relative_rise(t, to);
         (1.0 + width) * back / (1.0 + back)
-    }
-}
-
-/// Where the losses of a pair lie.
-struct Range {
-    /// Along t.
-    left: f64,
-    right: f64,
-    lowest: f64,
-    highest: f64,
-    beyond_left: f64,
-    beyond_right: f64,
-}
-
-impl Range {
-    fn new(pair: &Pair, tail: f64) -> Self {
-        let mut range = Self {
-            left: f64::NEG_INFINITY,
-            right: f64::INFINITY,
-            lowest: f64::INFINITY,
-            highest: f64::NEG_INFINITY,
-            beyond_left: 0.0,
-            beyond_right: 0.0,
-        };
-        if let Some(density) = &pair.density {
-            let support = density.support(tail);
-            let lowest = density.lowest_loss();
-            range.left = support.left;
-            range.right = support.right;
-            range.lowest = lowest.unwrap_or_else(|| density.loss(support.left));
-            range.highest = density.loss(support.right);
-            range.beyond_left = support.beyond_left;
-            range.beyond_right = support.beyond_right;
-        }
-        for atom in &pair.atoms {
-            range.lowest = range.lowest.min(atom.loss);
-            range.highest = range.highest.max(atom.loss);
-        }
-        range
-    }
-
-    /// Returns the part of the range; what is cut off there is in another part.
-    fn cut(mut self, pair: &Pair, part: Part) -> Self {
-        let edge = |loss: f64| pair.density.as_ref().map_or(f64::NAN, |it| it.edge(loss));
-        match part {
-            Part::All => {}
-            Part::Bulk(to) => {
-                self.right = edge(to);
-                self.highest = pair.atoms.iter().map(|it| it.loss).fold(to, f64::max);
-                self.beyond_right = 0.0;
-            }
-            Part::Rare { from, .. } => {
-                self.left = edge(from);
-                self.lowest = from;
-                self.beyond_left = 0.0;
-            }
-        }
-        self
     }
 }
 

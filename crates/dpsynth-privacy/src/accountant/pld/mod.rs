@@ -13,16 +13,18 @@ mod losses;
 mod lower;
 mod outlook;
 mod pair;
+mod question;
 mod spectrum;
 mod stage;
 #[cfg(test)]
 mod tests;
 
 use self::bins::{Bins, Part};
-use self::compose::{Composed, largest_weight};
+use self::compose::largest_weight;
 use self::grid::{Frame, Grid, Layout};
 use self::outlook::Outlook;
 use self::pair::Pair;
+use self::question::Question;
 use self::spectrum::Transforms;
 use super::charges::{Base, Charges, Use};
 use super::{AccountingError, Interval};
@@ -46,15 +48,6 @@ enum Direction {
 enum Bound {
     Worse,
     Better,
-}
-
-/// What is asked of a plan.
-#[derive(Clone, Copy)]
-enum Question {
-    /// ε at this δ.
-    EpsilonAt(f64),
-    /// δ at this ε.
-    DeltaAt(f64),
 }
 
 impl Plan {
@@ -299,42 +292,6 @@ impl Plan {
     }
 }
 
-impl Question {
-    fn between(self, better: &Composed, worse: &Composed) -> Option<Interval> {
-        let upper = self.above(worse)?;
-        let lower = match self {
-            Self::EpsilonAt(delta) => better.epsilon_below(delta),
-            Self::DeltaAt(epsilon) => better.delta(epsilon).0,
-        };
-        let sane = upper.is_finite() && !lower.is_nan();
-        sane.then(|| Interval {
-            lower: lower.max(0.0),
-            upper: upper.max(0.0),
-        })
-    }
-
-    fn above(self, worse: &Composed) -> Option<f64> {
-        match self {
-            Self::EpsilonAt(delta) => worse.epsilon_above(delta),
-            Self::DeltaAt(epsilon) => Some(worse.delta(epsilon).1.min(1.0)),
-        }
-    }
-
-    /// Returns how far apart the bounds may be.
-    fn allowed(self, found: Interval) -> f64 {
-        match self {
-            Self::EpsilonAt(_) => (found.upper * NEAR).max(NEAR_NOTHING),
-            // A relative change of δ by λ·x is one of ε by x.
-            Self::DeltaAt(_) => (found.upper * NEAR * 10.0).max(1e-300),
-        }
-    }
-
-    fn usable(self, found: Interval) -> bool {
-        let gap = found.upper - found.lower;
-        gap <= 1000.0 * self.allowed(found)
-    }
-}
-
 impl Interval {
     fn within(self, other: Self) -> Self {
         Self {
@@ -343,12 +300,6 @@ impl Interval {
         }
     }
 }
-
-/// How near the bounds on ε have to be, relative to ε.
-const NEAR: f64 = 9.8e-5;
-
-/// How near they have to be where ε is next to nothing.
-const NEAR_NOTHING: f64 = 1e-9;
 
 /// How fine the grids are that may show that a direction does not matter.
 const COARSEST: f64 = 0.25;

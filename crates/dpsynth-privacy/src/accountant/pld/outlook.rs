@@ -2,9 +2,10 @@
 //!
 //! Nothing here is a bound. A poor outlook costs time or width, never safety.
 
+use super::Direction;
 use super::compose::{Window, largest_weight};
 use super::pair::Pair;
-use super::{Direction, Question};
+use super::question::{NEAR, Question};
 use crate::accountant::AccountingError;
 
 /// An estimate of where the answer lies.
@@ -194,13 +195,13 @@ impl Outlook {
     /// Chords add about `step²/6` to the mean square of each loss, which moves ε by about
     /// `(λ + 1)·step²/12` for each use; the lower bound is twice as far on the other side.
     pub(super) fn step(&self, fineness: f64) -> f64 {
-        let width = self.epsilon.abs().max(1e-6) * super::NEAR * 0.5;
+        let width = self.epsilon.abs().max(1e-6) * NEAR * 0.5;
         (4.0 * width / ((self.saddle + 1.0) * self.uses)).sqrt() / fineness
     }
 
     /// Returns what chords at [`Self::step`] add to ε, about, relative to ε.
     pub(super) fn chords(fineness: f64) -> f64 {
-        super::NEAR * 0.5 * 4.0 / 12.0 / (fineness * fineness)
+        NEAR * 0.5 * 4.0 / 12.0 / (fineness * fineness)
     }
 
     /// Returns a step at which the chords of all uses should move the bound of
