@@ -2,7 +2,7 @@
 
 use dpsynth_privacy::PublicRng;
 
-use crate::draw::draw_blocks;
+use crate::draw::{BLOCK_ROWS, draw_blocks};
 use crate::normal::quantile;
 
 /// A generator that draws correlated normal scores and turns each into a code of its column: the
@@ -79,7 +79,7 @@ impl Copula {
     /// The draws are a function of the state of `rng` alone.
     pub fn sample(&self, rows: usize, rng: &mut PublicRng) -> Vec<u16> {
         let columns = self.margins.len();
-        draw_blocks(rows, columns, rng, &|rng, block| {
+        draw_blocks(rows, columns, BLOCK_ROWS, rng, &|rng, block| {
             let mut draws = vec![0.0f64; columns];
             for row in block.chunks_exact_mut(columns) {
                 draws.iter_mut().for_each(|draw| *draw = rng.normal());

@@ -2,7 +2,7 @@
 
 use dpsynth_privacy::PublicRng;
 
-use crate::draw::{GroupCodes, accumulate, draw_blocks, pick};
+use crate::draw::{BLOCK_ROWS, GroupCodes, accumulate, draw_blocks, pick};
 use crate::marginals::Grouping;
 
 /// A generator that draws the columns in an order, each by shares that depend on the groups of its
@@ -85,7 +85,7 @@ impl GraphicalModel {
     pub fn sample(&self, rows: usize, rng: &mut PublicRng) -> Vec<u16> {
         let columns = self.groupings.len();
         let sizes: Vec<_> = self.groupings.iter().map(Grouping::groups).collect();
-        draw_blocks(rows, columns, rng, &|rng, block| {
+        draw_blocks(rows, columns, BLOCK_ROWS, rng, &|rng, block| {
             let mut groups = vec![0; columns];
             for row in block.chunks_exact_mut(columns) {
                 for (node, cumulative) in self.nodes.iter().zip(&self.cumulative) {

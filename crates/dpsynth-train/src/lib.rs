@@ -22,6 +22,7 @@
 
 #![forbid(unsafe_code)]
 
+mod balance;
 mod calibrate;
 mod classes;
 mod copula;
@@ -30,6 +31,7 @@ mod decoder;
 mod draw;
 mod elementwise;
 mod error;
+mod excess;
 mod fit;
 mod generator;
 mod graphical;

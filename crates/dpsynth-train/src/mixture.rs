@@ -2,24 +2,25 @@
 
 use dpsynth_privacy::PublicRng;
 
-use crate::draw::{GroupCodes, accumulate, draw_blocks, pick};
+use crate::balance::{Components, shuffle_rows};
+use crate::draw::{GroupCodes, accumulate, draw_blocks};
 use crate::marginals::{Grouping, Measurements};
 
-/// A generator that draws one of its components, all alike, and then every column by itself: first
-/// a group of codes by the component's shares, then a code of the group by the group's weights.
+/// A generator of rows from components, within each of which every column is drawn by itself: first a
+/// group of codes by the component's shares, then a code of the group by the group's weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mixture {
     groupings: Vec<Grouping>,
     /// Shares of the groups of all columns, row-major by component.
     shares: Vec<f32>,
-    /// Cumulative shares of the groups of all columns, row-major by component.
-    cumulative: Vec<f32>,
     /// Running sums of the components' weights.
     weights: Vec<f32>,
     /// Where each column's groups start; the total at the end.
     starts: Vec<usize>,
     /// Codes of each column sorted by group, with their cumulative weights within it.
     codes: Vec<GroupCodes>,
+    /// A column within whose classes pairs of the others matter.
+    classed_by: Option<usize>,
 }
 
 impl Mixture {
@@ -42,20 +43,18 @@ impl Mixture {
                 shares.extend_from_slice(&row[source..source + grouping.groups()]);
             }
         }
-        Self::from_shares(groupings, shares)
+        Self::from_shares(groupings, shares, measurements.split_by)
     }
 
     /// Puts a mixture together from shares of the groups of all columns, row-major by component.
-    pub(crate) fn from_shares(groupings: Vec<Grouping>, shares: Vec<f32>) -> Self {
+    pub(crate) fn from_shares(
+        groupings: Vec<Grouping>,
+        shares: Vec<f32>,
+        classed_by: Option<usize>,
+    ) -> Self {
         let mut starts = vec![0];
         for grouping in &groupings {
             starts.push(starts[starts.len() - 1] + grouping.groups());
-        }
-        let mut cumulative = shares.clone();
-        for row in cumulative.chunks_exact_mut(starts[groupings.len()]) {
-            for column in starts.windows(2) {
-                accumulate(&mut row[column[0]..column[1]]);
-            }
         }
         let codes = groupings.iter().map(GroupCodes::new).collect();
         let components = shares.len() / starts[groupings.len()];
@@ -63,9 +62,9 @@ impl Mixture {
             weights: (1..=components).map(|count| count as f32).collect(),
             groupings,
             shares,
-            cumulative,
             starts,
             codes,
+            classed_by,
         }
     }
 
@@ -89,10 +88,15 @@ impl Mixture {
         &self.shares
     }
 
+    /// A column within whose classes pairs of the others matter.
+    pub(crate) fn classed_by(&self) -> Option<usize> {
+        self.classed_by
+    }
+
     /// Number of components.
     #[must_use]
     pub fn components(&self) -> usize {
-        self.cumulative.len() / self.starts[self.groupings.len()]
+        self.shares.len() / self.starts[self.groupings.len()]
     }
 
     /// The mixture given that the code of each column is among those that are allowed, and the share
@@ -129,9 +133,6 @@ impl Mixture {
                     *share *= (part.1 / part.0) as f32;
                 }
                 *weight *= shares.iter().map(|&share| f64::from(share)).sum::<f64>() / all;
-                let sums = &mut given.cumulative[row + columns.start..row + columns.end];
-                sums.copy_from_slice(shares);
-                accumulate(sums);
             }
             let kept = grouping.weights.iter().zip(allowed);
             given.groupings[column].weights = kept
@@ -153,28 +154,37 @@ impl Mixture {
         Some((given, share))
     }
 
-    /// Draws `rows` rows of codes, row-major.
+    /// Draws `rows` rows of codes, row-major: a function of the state of `rng` alone.
     ///
-    /// The draws are a function of the state of `rng` alone.
+    /// The rows are not independent of each other but balanced: their counts, of single columns as of
+    /// pairs, are nearer to what the mixture expects than those of independent rows would be. Rows
+    /// stand in random order, so that a part of them is as good as another.
     pub fn sample(&self, rows: usize, rng: &mut PublicRng) -> Vec<u16> {
         let columns = self.groupings.len();
-        draw_blocks(rows, columns, rng, &|rng, block| {
-            for row in block.chunks_exact_mut(columns) {
-                self.draw_row(rng, row);
+        let components = Components {
+            weights: &self.weights,
+            shares: &self.shares,
+            starts: &self.starts,
+            classed_by: self.classed_by,
+        };
+        // Sampling noise fades where rows are many, and time does not.
+        let sweeps = (MOST_OFFERS / (rows * columns * columns).max(1)).min(MOST_SWEEPS);
+        draw_blocks(rows, columns, BALANCED_ROWS, rng, &|rng, block| {
+            components.draw(rng, sweeps, block);
+            for (column, codes) in self.codes.iter().enumerate() {
+                codes.spread(block[column..].iter_mut().step_by(columns), rng);
             }
+            shuffle_rows(block, columns, rng);
         })
     }
-
-    fn draw_row(&self, rng: &mut PublicRng, row: &mut [u16]) {
-        let width = self.starts[self.groupings.len()];
-        let component = pick(&self.weights, rng.uniform());
-        let shares = &self.cumulative[component * width..(component + 1) * width];
-        for ((column, codes), code) in self.starts.windows(2).zip(&self.codes).zip(row) {
-            let group = pick(&shares[column[0]..column[1]], rng.uniform());
-            *code = codes.draw(group, rng);
-        }
-    }
 }
+
+/// Rows that are balanced together.
+const BALANCED_ROWS: usize = 1 << 15;
+/// Times that every cell is offered for a swap, at most.
+const MOST_SWEEPS: usize = 5;
+/// Cells of pairs that are looked at on the way, about.
+const MOST_OFFERS: usize = 300_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -187,7 +197,7 @@ mod tests {
             weights: vec![1.0, 0.25, 0.75],
         };
         let shares = vec![0.5, 0.5, 0.9, 0.1, 1.0, 0.0, 0.2, 0.8];
-        Mixture::from_shares(vec![grouped, Grouping::each(2)], shares)
+        Mixture::from_shares(vec![grouped, Grouping::each(2)], shares, None)
     }
 
     /// Shares of the six cells among many draws.
@@ -259,12 +269,5 @@ mod tests {
             .expect("the first component can");
         let rows = given.sample(500, &mut PublicRng::from_seed(1));
         assert!(rows.chunks_exact(2).all(|row| row[0] == 1));
-    }
-
-    #[test]
-    fn nothing_of_weight_zero_is_picked() {
-        for uniform in [0.0, 0.5, 1.0 - f64::EPSILON / 2.0] {
-            assert_eq!(pick(&[0.0, 0.0, 0.7, 0.7, 0.7], uniform), 2);
-        }
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct MixtureShape {
     components: u32,
     /// Number of codes of each column.
     codes: Vec<u32>,
+    /// A column within whose classes pairs of the others matter.
+    classed_by: Option<u32>,
 }
 
 pub(crate) fn write_mixture(mixture: &Mixture) -> (MixtureShape, Vec<Entry>) {
@@ -33,6 +35,7 @@ pub(crate) fn write_mixture(mixture: &Mixture) -> (MixtureShape, Vec<Entry>) {
     let shape = MixtureShape {
         components: components as u32,
         codes: mixture.domain_sizes(),
+        classed_by: mixture.classed_by().map(|column| column as u32),
     };
     (shape, data)
 }
@@ -59,8 +62,12 @@ pub(crate) fn read_mixture(
         }
     }
     let columns = shape.codes.len();
+    let classed_by = shape.classed_by.map(|column| column as usize);
+    if classed_by.is_some_and(|column| column >= columns) {
+        return Err(TrainError::ModelDescription);
+    }
     count_tensors(file, 1 + GROUPING_TENSORS * columns, next_name(columns))?;
-    Ok(Mixture::from_shares(groupings, shares))
+    Ok(Mixture::from_shares(groupings, shares, classed_by))
 }
 
 const SHARES: &str = "components";

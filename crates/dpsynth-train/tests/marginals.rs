@@ -18,8 +18,8 @@ const FIT: FitPlan = FitPlan {
     components: 256,
     steps: 2000,
     learning_rate: 5e-3,
-    enough: 0.0,
-    restarts: 1,
+    refining_steps: 0,
+    information_price: 0.1,
     seed: 5,
 };
 
@@ -47,16 +47,47 @@ fn the_fit_draws_rows_like_those_that_were_measured() {
 }
 
 #[test]
+fn refining_comes_nearer_and_its_price_keeps_it_from_the_noise() {
+    // Without noise to speak of, the marginals can be met; with it, they should not be.
+    let last = |noise: f64, fit: FitPlan| {
+        let measurements = measured(noise, 1, &plan(noise, PairChoice::Dependent));
+        let mut last = f64::INFINITY;
+        let mixture = fit_decoder(&fit, &measurements, &mut |_, deviation| last = deviation);
+        (last, mixture)
+    };
+    let weights_alone = FitPlan { steps: 200, ..FIT };
+    let refined = FitPlan {
+        steps: 100,
+        refining_steps: 100,
+        ..FIT
+    };
+    assert!(last(4.0, refined).0 < 0.8 * last(4.0, weights_alone).0);
+    let free = FitPlan {
+        information_price: 0.0,
+        ..refined
+    };
+    let (distance, followed) = last(60.0, free);
+    let (priced_distance, priced) = last(60.0, refined);
+    assert!(distance < priced_distance, "{distance} {priced_distance}");
+    let far = |mixture: dpsynth_train::Mixture| {
+        let rows = mixture.sample(40_000, &mut PublicRng::from_seed(2));
+        worst_pair(&rows, &truth())
+    };
+    let (followed, priced) = (far(followed), far(priced));
+    assert!(priced < followed, "{priced} {followed}");
+}
+
+#[test]
 fn equal_seeds_fit_equal_mixtures() {
     let measurements = measured(8.0, 2, &plan(8.0, PairChoice::Dependent));
     let fit = FitPlan {
         steps: 12,
-        restarts: 2,
+        refining_steps: 3,
         ..FIT
     };
     let first = fit_decoder(&fit, &measurements, &mut |_, _| {});
     assert_eq!(first, fit_decoder(&fit, &measurements, &mut |_, _| {}));
-    assert_eq!(first.components(), 512);
+    assert_eq!(first.components(), FIT.components);
     let other = FitPlan { seed: 6, ..fit };
     assert_ne!(first, fit_decoder(&other, &measurements, &mut |_, _| {}));
 }

@@ -259,7 +259,7 @@ fn fit_generator(
     let generator = match &plan.model {
         ModelPlan::Decoder(decoder) => {
             let measured = measure_columns(plan, &decoder.columns, expected, paid, records)?;
-            let steps = decoder.fit.steps * decoder.fit.restarts;
+            let steps = decoder.fit.steps + decoder.fit.refining_steps;
             measured.map(|measurements| {
                 Generator::Mixture(fit_decoder(&decoder.fit, &measurements, &mut |taken, _| {
                     on_progress(Progress::Fitting(StepProgress { taken, steps }));

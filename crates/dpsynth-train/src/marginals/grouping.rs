@@ -80,7 +80,13 @@ impl Grouping {
     }
 
     /// Cuts a line of cells into runs of about `mass` rows. A cell that holds as much is a run.
+    ///
+    /// Where such cells hold most rows, the runs beside them are smaller: what is left of a column
+    /// with a spike, such as capital gains, often says more than its mass.
     fn of_line(shares: &[f64], values: usize, mass: f64) -> Self {
+        let beside_spikes: f64 = shares[..values].iter().filter(|&&share| share < mass).sum();
+        let runs = RUNS_BESIDE_SPIKES.min(shares[..values].iter().sum::<f64>() / mass);
+        let mass = mass.min((beside_spikes / runs).max(mass / SMALLEST_RUN));
         let mut group_of = Vec::with_capacity(shares.len());
         let (mut group, mut held) = (0u16, 0.0);
         for &share in &shares[..values] {
@@ -161,6 +167,10 @@ impl Grouping {
     }
 }
 
+/// Runs into which what stands beside spikes is cut at least.
+const RUNS_BESIDE_SPIKES: f64 = 6.0;
+/// By how much such runs may be smaller than others.
+const SMALLEST_RUN: f64 = 4.0;
 /// Most categories of a column that are measured apart.
 const MOST_CATEGORIES: usize = 96;
 
@@ -183,6 +193,21 @@ mod tests {
         assert_eq!(grouping.group_of[1], 1);
         assert!((3..=5).contains(&grouping.groups()), "{grouping:?}");
         assert!(grouping.group_of.windows(2).all(|pair| pair[0] <= pair[1]));
+    }
+
+    #[test]
+    fn what_is_left_beside_a_spike_is_cut_finer() {
+        let order = CodeOrder::Ordered { values: 41 };
+        let mut counts = vec![5.0; 41];
+        counts[0] = 1800.0;
+        let with_spike = Grouping::new(order, &counts, 1.0, 2000.0, FINENESS);
+        // Two hundred rows are less than half of a quarter, and would be one group with it.
+        assert!(
+            (2..=6).contains(&(with_spike.groups() - 1)),
+            "{with_spike:?}"
+        );
+        let without = Grouping::new(order, &[50.0; 41], 1.0, 2050.0, FINENESS);
+        assert!((4..=5).contains(&without.groups()), "{without:?}");
     }
 
     #[test]

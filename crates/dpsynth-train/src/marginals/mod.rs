@@ -7,6 +7,7 @@
 //!                     a decoder ─▶ Mixture, or a junction tree ─▶ GraphicalModel, or correlations ─▶ Copula
 //! ```
 
+mod adam;
 mod choose;
 mod correlate;
 mod denoise;
@@ -18,6 +19,8 @@ mod margins;
 mod measure;
 mod measurements;
 mod network;
+mod problem;
+mod refine;
 mod tables;
 mod tree;
 

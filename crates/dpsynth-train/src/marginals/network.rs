@@ -3,7 +3,8 @@
 use dpsynth_privacy::PublicRng;
 use dpsynth_privacy::kernel::{Destination, Operand, ProductShape, multiply_f32, widest};
 
-use crate::elementwise::{exp_in_place, relu_gradient, relu_in_place, sum};
+use super::problem::{by_logits, softmax};
+use crate::elementwise::{relu_gradient, relu_in_place};
 
 /// Sizes of the decoder: two hidden layers of equal width, the second with a bypass.
 #[derive(Clone, Debug)]
@@ -136,38 +137,14 @@ impl Shape {
             (&pass.second, &weights[at[4]..at[5]]),
             &mut pass.shares,
         );
-        widest(|| {
-            exp_in_place(&mut pass.shares);
-            for row in pass.shares.chunks_exact_mut(outputs) {
-                for column in self.starts.windows(2) {
-                    let shares = &mut row[column[0]..column[1]];
-                    let scale = sum(shares).recip();
-                    shares.iter_mut().for_each(|share| *share *= scale);
-                }
-            }
-        });
+        widest(|| softmax(&self.starts, &mut pass.shares));
     }
 
     /// Turns the gradient by the shares into the gradient by the weights.
     pub(super) fn backward(&self, weights: &[f32], pass: &mut Pass) {
         let at = self.layout();
         let (hidden, outputs, rows) = (self.hidden, self.outputs(), pass.rows);
-        widest(|| {
-            for (gradients, shares) in pass
-                .share_gradients
-                .chunks_exact_mut(outputs)
-                .zip(pass.shares.chunks_exact(outputs))
-            {
-                for column in self.starts.windows(2) {
-                    let gradients = &mut gradients[column[0]..column[1]];
-                    let shares = &shares[column[0]..column[1]];
-                    let mean: f32 = gradients.iter().zip(shares).map(|(g, s)| g * s).sum();
-                    for (gradient, share) in gradients.iter_mut().zip(shares) {
-                        *gradient = share * (*gradient - mean);
-                    }
-                }
-            }
-        });
+        widest(|| by_logits(&self.starts, &pass.shares, &mut pass.share_gradients));
         let transposed = |inner, columns| ProductShape {
             rows: inner,
             inner: rows,

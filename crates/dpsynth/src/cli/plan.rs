@@ -122,7 +122,7 @@ fn head(page: &mut String, policy: &Policy, plan: &ReleasePlan) -> std::fmt::Res
             "  model           {} columns, {} cells to count, {} mixture components\n",
             decoder.columns.codes.len(),
             decoder.columns.cells(),
-            decoder.fit.components * decoder.fit.restarts as usize
+            decoder.fit.components
         ),
         ModelPlan::Marginals(columns) => writeln!(
             page,

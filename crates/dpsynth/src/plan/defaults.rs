@@ -47,25 +47,24 @@ pub(super) fn settings(units: Option<u64>, codes: &[u32]) -> Result<Settings, Nu
 
 /// How a decoder is fitted.
 ///
-/// It costs no budget, only time. Three starts, because the mean of several fits is closer to the
-/// truth than each of them; and fewer components where rows are few, because the noise then hides
+/// It costs no budget, only time. Fewer components where rows are few, because the noise then hides
 /// what more of them could show.
 pub(super) fn fit(units: Option<u64>, seed: u64) -> FitPlan {
-    let units = units.unwrap_or(LARGE);
+    let components = units.map_or(MOST_COMPONENTS, |units| units / ROWS_PER_COMPONENT);
     FitPlan {
         latent: 64,
         hidden: 256,
-        components: (units / ROWS_PER_COMPONENT).clamp(128, 1024) as usize,
-        steps: if units < LARGE { 500 } else { 900 },
+        components: components.clamp(128, MOST_COMPONENTS) as usize,
+        steps: 400,
         learning_rate: 8e-3,
-        enough: 0.0,
-        restarts: 3,
+        refining_steps: 300,
+        information_price: 0.1,
         seed,
     }
 }
 
-/// Rows from which on a fit takes its time.
-const LARGE: u64 = 5_000;
+/// Most components of a mixture; more of them hardly show.
+const MOST_COMPONENTS: u64 = 1024;
 
 /// Rows for each component of a mixture, between bounds.
 const ROWS_PER_COMPONENT: u64 = 16;

@@ -214,9 +214,9 @@ fn synthesis(page: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(page, "## How the rows were made\n")?;
     let model = match &synthesis.model {
         ModelSection::Decoder { fit } => format!(
-            "a decoder, fitted to the noisy marginals alone: {} times {} fixed latents of {} coordinates, two \
-             hidden layers of {}, {} steps each",
-            fit.restarts, fit.components, fit.latent, fit.hidden, fit.steps
+            "a decoder, fitted to the noisy marginals alone: {} fixed latents of {} coordinates, two hidden layers of {}, \
+             {} steps; then its components by themselves, {} steps",
+            fit.components, fit.latent, fit.hidden, fit.steps, fit.refining_steps
         ),
         ModelSection::Marginals => "a graphical model, fitted to the noisy marginals alone: columns are drawn one after \
              another, each by shares that depend on at most three columns before it, and on the target where the \
