@@ -14,6 +14,8 @@ pub(crate) struct Combinations {
     columns: Vec<String>,
     /// The cells of each allowed combination, in the order of the columns.
     allowed: Vec<Vec<Cell>>,
+    /// The same as codes.
+    allowed_codes: Vec<Vec<u32>>,
     /// For each column, a number for each value that occurs in a combination.
     codes: Vec<HashMap<Key, u32>>,
     /// The combinations that begin with a sequence of codes; a whole combination is a key too.
@@ -26,6 +28,7 @@ impl Combinations {
         let mut codes: Vec<HashMap<Key, u32>> = vec![HashMap::new(); columns.len()];
         let mut by_prefix: HashMap<Vec<u32>, Vec<usize>> = HashMap::new();
         let mut allowed = Vec::with_capacity(listed.len());
+        let mut allowed_codes = Vec::with_capacity(listed.len());
         for cells in listed {
             let key: Vec<u32> = cells
                 .iter()
@@ -48,11 +51,13 @@ impl Combinations {
                     .push(allowed.len());
             }
             allowed.push(cells);
+            allowed_codes.push(key);
         }
         let columns = columns.iter().map(|column| column.name.clone()).collect();
         Self {
             columns,
             allowed,
+            allowed_codes,
             codes,
             by_prefix,
         }
@@ -69,17 +74,21 @@ impl Combinations {
 
     /// Replaces each broken row's cells by an allowed combination that agrees in as many leading
     /// columns as possible. A row whose first cell is in no combination stays as it is.
+    ///
+    /// Among several, one is drawn by how often its other cells occur in the table, so that a column
+    /// that is repaired keeps about the shares that it was drawn with.
     pub(crate) fn repair(
         &self,
         table: &mut DataFrame,
         uniform: &mut dyn FnMut() -> f64,
     ) -> PolarsResult<()> {
-        let chosen: Vec<Option<usize>> = self
-            .keys(table)?
+        let keys = self.keys(table)?;
+        let occurrences = self.occurrences(&keys);
+        let chosen: Vec<Option<usize>> = keys
             .iter()
             .map(|key| {
                 if self.breaks(key) {
-                    self.closest(key, uniform)
+                    self.closest(key, &occurrences, uniform)
                 } else {
                     None
                 }
@@ -103,13 +112,51 @@ impl Combinations {
         !known(key).is_some_and(|key| self.by_prefix.contains_key(&key))
     }
 
-    fn closest(&self, key: &[Code], uniform: &mut dyn FnMut() -> f64) -> Option<usize> {
-        let candidates = (1..key.len())
-            .rev()
-            .find_map(|length| self.by_prefix.get(&known(&key[..length])?))?;
-        // A draw of exactly one, which the contract excludes, still takes the last candidate.
-        let index = (uniform() * candidates.len() as f64) as usize;
-        Some(candidates[index.min(candidates.len() - 1)])
+    fn closest(
+        &self,
+        key: &[Code],
+        occurrences: &[Vec<f64>],
+        uniform: &mut dyn FnMut() -> f64,
+    ) -> Option<usize> {
+        let (agreeing, candidates) = (1..key.len()).rev().find_map(|length| {
+            let candidates = self.by_prefix.get(&known(&key[..length])?)?;
+            Some((length, candidates))
+        })?;
+        let weight = |candidate: &usize| -> f64 {
+            let others = self.allowed_codes[*candidate].iter().zip(occurrences);
+            others
+                .skip(agreeing)
+                .map(|(&code, occurrences)| occurrences[code as usize])
+                .product()
+        };
+        let total: f64 = candidates.iter().map(weight).sum();
+        let mut left = uniform() * total;
+        let drawn = candidates.iter().find(|candidate| {
+            left -= weight(candidate);
+            left < 0.0
+        });
+        // Where none of them occurs, all are alike. A draw of exactly one, which the contract
+        // excludes, still takes the last candidate.
+        let alike = (uniform() * candidates.len() as f64) as usize;
+        Some(*drawn.unwrap_or(&candidates[alike.min(candidates.len() - 1)]))
+    }
+
+    /// Returns how often each code of each column occurs, as a share of the rows.
+    fn occurrences(&self, keys: &[Vec<Code>]) -> Vec<Vec<f64>> {
+        let mut occurrences: Vec<Vec<f64>> = self
+            .codes
+            .iter()
+            .map(|codes| vec![0.0; codes.len()])
+            .collect();
+        let row = (keys.len() as f64).recip();
+        for key in keys {
+            for (code, occurrences) in key.iter().zip(&mut occurrences) {
+                if let Code::Listed(code) = code {
+                    occurrences[*code as usize] += row;
+                }
+            }
+        }
+        occurrences
     }
 
     /// Returns the codes of each row's cells.
