@@ -2,6 +2,7 @@
 
 mod charging;
 mod durability;
+mod opendp;
 mod tampering;
 
 use std::path::{Path, PathBuf};
