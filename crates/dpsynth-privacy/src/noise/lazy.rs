@@ -2,7 +2,7 @@
 
 use dashu_int::UBig;
 
-use crate::random::SecretRng;
+use crate::random::Words;
 
 /// A uniform number in `[0, 1)` of which some leading binary digits are known.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ impl LazyDigits {
     }
 
     /// Draws 64 more digits.
-    pub(super) fn extend(&mut self, rng: &mut SecretRng) {
+    pub(super) fn extend(&mut self, rng: &mut impl Words) {
         self.known = (std::mem::take(&mut self.known) << 64) + UBig::from(rng.next_u64());
         self.count += 64;
     }

@@ -5,7 +5,7 @@ use dashu_int::UBig;
 use super::karney::{LazyNormal, standard_normal};
 use super::lazy::LazyPlace;
 use super::strips::{Draw, PLACE_DIGITS, Place, Strips};
-use crate::random::SecretRng;
+use crate::random::{FetchedWords, SecretRng, Words};
 
 /// The distribution of `⌊s·Z + 1/2⌋` for a standard normal `Z` and the exact number
 /// `s = mantissa · 2^exponent`.
@@ -51,8 +51,9 @@ impl RoundedGaussian {
     /// Fills `out` with draws: the same as so many calls of [`draw`](Self::draw), and faster.
     pub(crate) fn fill(&self, out: &mut [i64], rng: &mut SecretRng) {
         let strips = Strips::standard();
+        let mut words = FetchedWords::new(rng);
         for value in out {
-            *value = self.draw_from(strips, rng);
+            *value = self.draw_from(strips, &mut words);
         }
     }
 
@@ -60,8 +61,9 @@ impl RoundedGaussian {
     /// before the noise gives the same value as reducing after it.
     pub(crate) fn add_to(&self, values: &mut [i64], rng: &mut SecretRng) {
         let strips = Strips::standard();
+        let mut words = FetchedWords::new(rng);
         for value in values {
-            *value = value.wrapping_add(self.draw_from(strips, rng));
+            *value = value.wrapping_add(self.draw_from(strips, &mut words));
         }
     }
 
@@ -69,7 +71,7 @@ impl RoundedGaussian {
     pub(super) fn draw_from<const BITS: u32>(
         &self,
         strips: &Strips<BITS>,
-        rng: &mut SecretRng,
+        rng: &mut impl Words,
     ) -> i64 {
         match strips.draw(rng) {
             Draw::Quick(place) => {
@@ -101,7 +103,7 @@ impl RoundedGaussian {
 
     #[cold]
     #[inline(never)]
-    fn settle_quick<const BITS: u32>(&self, place: &Place, rng: &mut SecretRng) -> i64 {
+    fn settle_quick<const BITS: u32>(&self, place: &Place, rng: &mut impl Words) -> i64 {
         self.settle(
             &mut place.lazily(Strips::<BITS>::WITHIN_DIGITS),
             place.negative,
@@ -110,7 +112,7 @@ impl RoundedGaussian {
     }
 
     /// Draws digits of the place until what is left of it rounds to one integer.
-    fn settle(&self, place: &mut LazyPlace, negative: bool, rng: &mut SecretRng) -> i64 {
+    fn settle(&self, place: &mut LazyPlace, negative: bool, rng: &mut impl Words) -> i64 {
         loop {
             let (from, to, digits) = place.interval();
             if let Some(rounded) = self.rounded(&from, &to, digits, negative) {

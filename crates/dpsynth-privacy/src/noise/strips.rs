@@ -41,7 +41,7 @@ use dashu_int::UBig;
 
 use super::exponential::bell;
 use super::lazy::{LazyDigits, LazyPlace};
-use crate::random::SecretRng;
+use crate::random::Words;
 use table::{ENVELOPE_DIGITS, Strip, TWO_TO_MINUS_64};
 
 pub(super) use table::Strips;
@@ -82,11 +82,10 @@ impl<const BITS: u32> Strips<BITS> {
 
     /// Draws |Z| and a sign, exactly.
     #[inline(always)]
-    pub(super) fn draw(&self, rng: &mut SecretRng) -> Draw {
+    pub(super) fn draw(&self, rng: &mut impl Words) -> Draw {
         let strips = self.levels[0].as_slice();
         loop {
-            let word = rng.next_u64();
-            let trial = rng.next_u32();
+            let (word, trial) = rng.next_u64_and_u32();
             let column = (word >> (64 - BITS)) as usize;
             if let Some(strip) = strips.get(column)
                 && trial < strip.quick
@@ -102,7 +101,7 @@ impl<const BITS: u32> Strips<BITS> {
     /// The later stages and the deeper levels, for a proposal that the first stage left open.
     #[cold]
     #[inline(never)]
-    fn decide(&self, mut word: u64, mut trial: u32, rng: &mut SecretRng) -> Option<Draw> {
+    fn decide(&self, mut word: u64, mut trial: u32, rng: &mut impl Words) -> Option<Draw> {
         // The sign is the lowest bit of the first word, whatever the level.
         let negative = word & 1 == 1;
         let mut exponent = 0;
@@ -156,7 +155,7 @@ impl<const BITS: u32> Strips<BITS> {
         mut place: LazyPlace,
         trial: u64,
         exponent: u32,
-        rng: &mut SecretRng,
+        rng: &mut impl Words,
     ) -> Option<LazyPlace> {
         let mut trial = LazyDigits::new(trial, 64);
         loop {

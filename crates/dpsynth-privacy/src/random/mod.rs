@@ -3,7 +3,9 @@
 mod health;
 mod public;
 mod secret;
+mod words;
 
 pub use health::RandomnessError;
 pub use public::PublicRng;
 pub(crate) use secret::{Purpose, SecretKey, SecretRng};
+pub(crate) use words::{FetchedWords, Words};

@@ -128,6 +128,11 @@ pub(crate) enum Purpose {
 pub(crate) struct SecretRng(ChaCha20Rng);
 
 impl SecretRng {
+    /// Fills `bytes` with those that follow.
+    pub(super) fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
+    }
+
     /// Draws 64 random bits.
     #[inline]
     pub(crate) fn next_u64(&mut self) -> u64 {
