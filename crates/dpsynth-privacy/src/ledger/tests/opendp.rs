@@ -1,6 +1,8 @@
 //! What OpenDP runs is charged like everything else: recorded before it answers, and refused
 //! where the budget does not suffice.
 
+use std::slice;
+
 use super::*;
 use crate::boundary::Private;
 use crate::mechanism::{LaplaceCounts, OpenCategories, Quantiles, TopCells};
@@ -101,8 +103,11 @@ fn each_is_on_disk_at_its_price_before_it_answers() {
         // Nothing ran yet, and the file already says what was spent.
         let written = read(&place.path());
         let line = &written.charges[0];
-        assert_eq!(line.mechanisms, [mechanism.clone()]);
-        assert_eq!(line.event, super::super::composed(&[mechanism.clone()]));
+        assert_eq!(line.mechanisms, slice::from_ref(&mechanism));
+        assert_eq!(
+            line.event,
+            super::super::composed(slice::from_ref(&mechanism))
+        );
         assert_eq!(written.spent_epsilon, line.epsilon_spent);
         assert_eq!(written.spent_delta, 1e-6);
         // At δ = 10^-6 a pure ε costs next to all of itself.
