@@ -174,6 +174,7 @@ fn the_autoencoder_is_still_an_engine() {
     let condition = ["--where", "city = 'south'", "--out", "south.csv"];
     here.run(&[&["sample", model, "--rows", "300"], &condition[..]].concat())
         .expect(0, "300 rows");
+    here.run(&["inspect", model]).expect(0, "latent 1");
 }
 
 #[test]
@@ -194,6 +195,12 @@ fn every_engine_makes_a_release_that_verifies() {
             .expect(0, "ok");
         let report = here.read("out/report.md");
         assert!(report.contains(&format!("Engine `{engine}`")), "{report}");
+        let inspect = here.run(&["inspect", "out/model.safetensors", "--axes", "2"]);
+        if engine == "decoder" {
+            inspect.expect(0, "axis 1");
+        } else {
+            inspect.expect(2, "has no latents");
+        }
         let arguments = [
             "sample",
             "out/model.safetensors",
@@ -472,7 +479,7 @@ fn codes_are_explained_and_help_helps() {
     here.run(&["explain", "DPS7777"]).expect(2, "is not a code");
     here.run(&["--help"]).expect(0, "A first release");
     for command in [
-        "init", "plan", "release", "sample", "verify", "ledger", "explain",
+        "init", "plan", "release", "sample", "inspect", "verify", "ledger", "explain",
     ] {
         here.run(&[command, "--help"]).expect(0, "Usage");
     }

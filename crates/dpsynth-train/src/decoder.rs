@@ -116,13 +116,24 @@ impl Decoder {
         let latents: Vec<f32> = (0..rows * self.shape.latent())
             .map(|_| rng.normal() as f32)
             .collect();
+        let weights = self.weights(latents, rows)?;
+        for (row, codes) in weights
+            .chunks_exact(self.shape.total_codes())
+            .zip(codes.chunks_exact_mut(self.shape.columns()))
+        {
+            for (column, code) in codes.iter_mut().enumerate() {
+                *code = draw(&row[self.shape.column_range(column)], rng.uniform());
+            }
+        }
+        Ok(())
+    }
+
+    /// The weights of every column's codes for some latents, which need not add up to 1.
+    fn weights(&self, latents: Vec<f32>, rows: usize) -> Result<Vec<f32>, TrainError> {
         let mut weights = self
             .logits_without_bias(latents, rows)
             .map_err(|_| TrainError::Decoder)?;
-        for (row, codes) in weights
-            .chunks_exact_mut(self.shape.total_codes())
-            .zip(codes.chunks_exact_mut(self.shape.columns()))
-        {
+        for row in weights.chunks_exact_mut(self.shape.total_codes()) {
             widest(
                 #[inline(always)]
                 || {
@@ -132,11 +143,22 @@ impl Decoder {
                     exp_in_place(row);
                 },
             );
-            for (column, code) in codes.iter_mut().enumerate() {
-                *code = draw(&row[self.shape.column_range(column)], rng.uniform());
+        }
+        Ok(weights)
+    }
+
+    /// The shares of every column's codes for some latents, row-major.
+    pub(crate) fn shares(&self, latents: Vec<f32>, rows: usize) -> Result<Vec<f64>, TrainError> {
+        let weights = self.weights(latents, rows)?;
+        let mut shares: Vec<f64> = weights.into_iter().map(f64::from).collect();
+        for row in shares.chunks_exact_mut(self.shape.total_codes()) {
+            for column in 0..self.shape.columns() {
+                let shares = &mut row[self.shape.column_range(column)];
+                let sum: f64 = shares.iter().sum();
+                shares.iter_mut().for_each(|share| *share /= sum);
             }
         }
-        Ok(())
+        Ok(shares)
     }
 
     /// Runs latents through the decoder, but for the biases of the last layer: adding those by

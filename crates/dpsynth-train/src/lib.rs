@@ -22,6 +22,7 @@
 
 #![forbid(unsafe_code)]
 
+mod axes;
 mod balance;
 mod calibrate;
 mod classes;
@@ -48,6 +49,7 @@ mod optimiser;
 mod shape;
 mod vae;
 
+pub use axes::{Axis, Move};
 pub use classes::{MAX_CLASSES, fits_classes};
 pub use copula::Copula;
 pub use decoder::Decoder;

@@ -144,7 +144,7 @@ fn draw_table(
 }
 
 /// The engine that makes generators of this kind.
-fn engine(generator: &Generator) -> Engine {
+pub(crate) fn engine(generator: &Generator) -> Engine {
     match generator {
         Generator::Decoder(_) => Engine::Vae,
         Generator::Mixture(_) => Engine::Decoder,

@@ -36,6 +36,8 @@ pub(super) enum Command {
     Release(Release),
     /// Draw more rows from a released model; costs nothing and needs no data
     Sample(Sample),
+    /// Show what a released model's latents are about; costs nothing and needs no data
+    Inspect(Inspect),
     /// Recompute everything in a release that can be recomputed
     Verify(Verify),
     /// Look into the ledger of a data set
@@ -122,6 +124,15 @@ pub(super) struct Sample {
     /// Seed of the draws; drawn at random by default
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Inspect {
+    /// A released model
+    pub(super) model: PathBuf,
+    /// Axes to show at most
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub(super) axes: usize,
 }
 
 #[derive(Debug, Args)]

@@ -39,6 +39,8 @@ pub(super) enum CliError {
     Ledger(#[from] LedgerError),
     #[error("{} holds no policy, so its rows cannot be checked; use the model of a release", .0.display())]
     ModelWithoutPolicy(PathBuf),
+    #[error("{} is a model of the engine `{engine}`, which has no latents to look at; inspect one of `decoder` or `vae`", .path.display())]
+    NoLatents { path: PathBuf, engine: &'static str },
     #[error("`--{flag}` is not usable: {source}")]
     Number {
         flag: &'static str,
@@ -80,7 +82,7 @@ impl CliError {
     /// The codes of this family.
     pub(super) const CODES: &'static [&'static str] = &[
         "DPS5101", "DPS5102", "DPS5103", "DPS5104", "DPS5105", "DPS5106", "DPS5107", "DPS5108",
-        "DPS9001",
+        "DPS5109", "DPS9001",
     ];
 
     /// Wraps an error of the file system.
@@ -102,6 +104,7 @@ impl CliError {
             Self::Ledger(error) => error.code(),
             Self::ModelWithoutPolicy(_) => "DPS5104",
             Self::Number { source, .. } => source.code(),
+            Self::NoLatents { .. } => "DPS5109",
             Self::NoSeed => "DPS5105",
             Self::Plan(error) => error.code(),
             Self::PolicyFindings { findings, .. } => findings

@@ -4,6 +4,7 @@ mod args;
 mod error;
 mod explain;
 mod init;
+mod inspect;
 mod plan;
 mod progress;
 mod release;
@@ -73,6 +74,7 @@ fn dispatch(command: &Command) -> Result<(), CliError> {
         Command::Plan(plan) => plan::run(plan),
         Command::Release(release) => release::run(release),
         Command::Sample(sample) => release::sample(sample),
+        Command::Inspect(inspect) => inspect::run(inspect),
         Command::Verify(verify) => show::verify(verify),
         Command::Ledger(LedgerCommand::Show { ledger, policy }) => {
             show::ledger(ledger.as_deref(), policy)

@@ -1,5 +1,6 @@
 //! `dpsynth release` and `dpsynth sample`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -13,6 +14,7 @@ use super::plan::{ledger_path, plan};
 use super::progress::Display;
 use super::{print, public_seed, read_policy};
 use crate::model_notes;
+use crate::policy::Policy;
 use crate::release::{Progress, Protection, ReleaseRequest, release};
 use crate::report::{Report, capital, epsilon_down, epsilon_up};
 use crate::synthesise::{synthesise, synthesise_where};
@@ -93,33 +95,14 @@ pub(super) fn sample(args: &Sample) -> Result<(), CliError> {
     if args.out.exists() {
         return Err(CliError::FileExists(args.out.clone()));
     }
-    let opened = Released::reopen_published(&args.model, |bytes| {
-        Generator::from_bytes(bytes).map_err(Opening::Model)
-    });
-    let model = opened.map_err(|error| match error {
-        Opening::Read(source) => CliError::io(&args.model, source),
-        Opening::Model(error) => CliError::Train(error),
-    })?;
-    let (_, notes) = &*model;
-    let policy = match model_notes::policy(notes) {
-        Some(Ok(policy)) => policy,
-        Some(Err(findings)) => {
-            let text = notes.values().next().cloned().unwrap_or_default();
-            return Err(CliError::PolicyFindings {
-                path: args.model.clone(),
-                text,
-                findings,
-            });
-        }
-        None => return Err(CliError::ModelWithoutPolicy(args.model.clone())),
-    };
+    let (model, policy) = open_model(&args.model)?;
     let rows = policy
         .tighten(None, None, Some(args.rows), Some(format))?
         .rows
         .and_then(|rows| usize::try_from(rows).ok())
         .unwrap_or(usize::MAX);
     let seed = public_seed(args.seed)?;
-    let warning = model_notes::not_private(notes)
+    let warning = model_notes::not_private(&model.1)
         .map(|why| format!("THE MODEL IS NOT PRIVATE: it was {why}. Do not publish these rows.\n"));
     let table = model.try_map(|(generator, _)| match &args.condition {
         Some(condition) => synthesise_where(&generator, &policy, condition, rows, seed),
@@ -145,6 +128,33 @@ pub(super) fn sample(args: &Sample) -> Result<(), CliError> {
     ));
     Ok(())
 }
+
+/// Opens a released model, and reads the policy of its release out of it.
+pub(super) fn open_model(path: &Path) -> Result<(Released<OpenedModel>, Policy), CliError> {
+    let opened = Released::reopen_published(path, |bytes| {
+        Generator::from_bytes(bytes).map_err(Opening::Model)
+    });
+    let model = opened.map_err(|error| match error {
+        Opening::Read(source) => CliError::io(path, source),
+        Opening::Model(error) => CliError::Train(error),
+    })?;
+    let policy = match model_notes::policy(&model.1) {
+        Some(Ok(policy)) => policy,
+        Some(Err(findings)) => {
+            let text = model.1.values().next().cloned().unwrap_or_default();
+            return Err(CliError::PolicyFindings {
+                path: path.to_owned(),
+                text,
+                findings,
+            });
+        }
+        None => return Err(CliError::ModelWithoutPolicy(path.to_owned())),
+    };
+    Ok((model, policy))
+}
+
+/// A generator, and what its file says about it.
+type OpenedModel = (Generator, BTreeMap<String, String>);
 
 /// Why a model cannot be opened.
 enum Opening {
