@@ -125,8 +125,8 @@ pub enum TableError {
     UnsupportedDelimiter,
     /// The format does not follow from the name of the file.
     #[error(
-        "the format of `{}` cannot be told from its name; use a name that ends in `.csv` or \
-         `.parquet`, or state the format",
+        "the format of `{}` cannot be told from its name; use a name that ends in `.csv`, \
+         `.csv.gz` or `.parquet`, or state the format",
         path.display()
     )]
     UnsupportedExtension {

@@ -13,7 +13,7 @@ use dpsynth_train::Generator;
 use crate::folder::{MANIFEST, MODEL, manifest};
 use crate::model_notes;
 use crate::policy::Policy;
-use crate::readings::Question;
+use crate::readings::{Question, event_of_row};
 use crate::report::{Report, claim, markdown};
 
 /// One check of a release.
@@ -231,8 +231,10 @@ fn prices(report: &Report) -> Result<(), String> {
     if !agrees {
         return Err("the accountants' bounds are left out, or contradict the events".to_owned());
     }
+    let mechanisms = report.mechanisms.iter().map(|section| &section.mechanism);
     let question = Question {
         event: &composed,
+        event_of_row: &event_of_row(mechanisms, &privacy.unit),
         unit: &privacy.unit,
         adjacency: privacy.adjacency,
         delta,

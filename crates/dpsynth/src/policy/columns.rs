@@ -149,6 +149,28 @@ impl<'a> Columns<'a> {
         known
     }
 
+    /// Reports a unit's column that does not exist, or that would be modelled: who a row belongs to
+    /// is no property that synthetic rows should have.
+    pub(super) fn expect_identifier(
+        &self,
+        name: &str,
+        span: Option<Range<usize>>,
+        out: &mut Vec<Finding>,
+    ) {
+        if !self.expect_known(name, "the unit's column", span.clone(), out) {
+            return;
+        }
+        let kept = |entry: &Entry<'_>| matches!(entry.column.fate, Fate::Kept(_));
+        if self.entry(name).is_some_and(kept) {
+            out.push(Finding::new(
+                WRONG_COLUMN,
+                span,
+                format!("the unit's column is `{name}`, which is modelled"),
+                "give that column the kind `ignore`: it says whose row it is, and is never released",
+            ));
+        }
+    }
+
     /// Reports a target that is not modelled.
     pub(super) fn expect_modelled(
         &self,

@@ -227,7 +227,8 @@ impl Engine {
 /// What a release writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// How many rows, or `None` for the expected number of units.
+    /// How many rows, or `None` for the expected number of units where these are rows, and for the
+    /// noisy number of rows otherwise.
     pub rows: Option<u64>,
     /// The format, or `None` for that of the input.
     pub format: Option<Format>,

@@ -89,7 +89,7 @@ fn root<'a>(table: &'a DeTable<'a>, text: &str, out: &mut Vec<Finding>) -> Optio
         && let PrivacyUnit::User { column, .. } = &privacy.unit
     {
         let span = place::value_of(table, "user").map(|value| value.span());
-        columns.expect_known(column, "the unit's column", span, out);
+        columns.expect_identifier(column, span, out);
     }
     columns.expect_something_to_model(&derived, out);
     let schema = columns.schema(out);
