@@ -161,3 +161,72 @@ fn a_compressed_table_of_people_is_read_like_the_plain_one() {
         .collect();
     assert_eq!(wards.len(), 2);
 }
+
+#[test]
+fn identifiers_are_made_up_and_never_copied() {
+    for (format, out) in [
+        ("csv", "out/synthetic.csv"),
+        ("parquet", "out/synthetic.parquet"),
+    ] {
+        let here = workplace("marginals", "add_or_remove_one", "200");
+        let policy = here
+            .read("dpsynth.toml")
+            .replace("kind = \"ignore\"", "kind = \"id\"\nformat = \"Q@-####\"");
+        here.write("dpsynth.toml", policy);
+        here.run(&[
+            "release",
+            "--epsilon",
+            "3",
+            "--out",
+            "out",
+            "--format",
+            format,
+        ])
+        .expect(0, "differentially private");
+        here.run(&["verify", "out", "--ledger", "ward.ledger.jsonl"])
+            .expect(0, "ok");
+        assert!(here.path(out).exists());
+        let more = [
+            "sample",
+            "out/model.safetensors",
+            "--rows",
+            "900",
+            "--out",
+            "more.csv",
+        ];
+        here.run(&more).expect(0, "900 rows");
+        let more = here.read("more.csv");
+        assert_eq!(more.lines().next(), Some("patient,ward,days"));
+        let made_up: BTreeSet<&str> = (more.lines().skip(1))
+            .map(|row| row.split(',').next().unwrap())
+            .collect();
+        assert_eq!(made_up.len(), 900, "no two alike");
+        assert!(
+            made_up
+                .iter()
+                .all(|id| id.starts_with('Q') && id.len() == 7)
+        );
+        // One too many for the format is refused; when it would cost budget, before it does.
+        let over = [
+            "sample",
+            "out/model.safetensors",
+            "--rows",
+            "260001",
+            "--out",
+            "over.csv",
+        ];
+        here.run(&over).expect(2, "DPS5003");
+        let ledger = here.read("ward.ledger.jsonl");
+        let over = [
+            "release",
+            "--epsilon",
+            "1",
+            "--rows",
+            "260001",
+            "--out",
+            "over",
+        ];
+        here.run(&over).expect(2, "DPS5003");
+        assert_eq!(here.read("ward.ledger.jsonl"), ledger);
+    }
+}

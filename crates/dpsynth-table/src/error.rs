@@ -235,6 +235,7 @@ fn advice(problem: &CellProblem) -> &'static str {
         CellProblem::Missing
         | CellProblem::NotADate
         | CellProblem::NotANumber
+        | CellProblem::NotInFormat
         | CellProblem::NotWhole => {
             "correct the record, name it among the missing tokens, or set `out_of_domain` to \
              `missing` (it cannot be clipped)"

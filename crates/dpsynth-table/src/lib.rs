@@ -54,6 +54,7 @@ mod encode;
 mod error;
 mod file;
 mod grid;
+mod identifier;
 mod kind;
 mod owner;
 mod read;
@@ -68,6 +69,7 @@ mod write;
 pub use encode::{Cell, CellProblem, Coder};
 pub use error::{TableError, WriteError};
 pub use grid::{Grid, MAX_CODES, MAX_DECIMALS};
+pub use identifier::{IdFormat, IdFormatError};
 pub use owner::OwnerColumn;
 pub use read::{
     CodedTable, Format, OwnedTable, ReadOptions, read, read_header, read_owned, read_table,

@@ -93,6 +93,16 @@ pub fn release(
     let format = plan.format.map_or_else(|| Format::of_input(data), Ok)?;
     check_header(policy, data)?;
     let modelled = policy.modelled_schema(plan.engine)?;
+    // Nothing that could be known before may fail after the charge.
+    let room = policy.identifier_room();
+    if let (Some((column, room)), Some(rows)) = (room, plan.rows)
+        && room < rows
+    {
+        return Err(SynthesisError::NoRoom {
+            column: column.to_owned(),
+        }
+        .into());
+    }
     let (mut ledger, mut paid) = match protection {
         Protection::Ledger(path) => {
             let mut ledger = Ledger::open(&path, &terms(policy))?;
@@ -112,12 +122,14 @@ pub fn release(
     on_progress(Progress::Charged);
 
     on_progress(Progress::Loading);
-    // Derived columns are computed afterwards, so those of the file are not read.
+    // Derived columns are computed afterwards, and identifiers made up, so those of the file are not
+    // read.
     let ignored = policy
         .ignored
         .iter()
         .cloned()
         .chain(policy.derived())
+        .chain(policy.identifiers())
         .collect();
     let options = ReadOptions {
         format: None,
@@ -146,7 +158,8 @@ pub fn release(
     // ══ Below this line every value is released. ══
 
     on_progress(Progress::Sampling);
-    let rows = plan.rows.unwrap_or(noisy_rows);
+    let most = room.map_or(u64::MAX, |(_, room)| room);
+    let rows = plan.rows.unwrap_or(noisy_rows.min(most));
     let rows = usize::try_from(rows).map_err(|_| ReleaseError::TooManyRows)?;
     let made = generator
         .clone()

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use chrono::{NaiveDate, NaiveTime};
-use dpsynth_table::{Cells, Column, Domain, Missing, OutOfDomain};
+use dpsynth_table::{Cells, Column, Domain, IdFormat, Missing, OutOfDomain};
 
 use super::defaults::{date_cells, float_cells, integer_cells};
-use super::finding::{BAD_DATE, Finding, UNKNOWN_WORD, WRONG_TYPE};
+use super::finding::{BAD_DATE, BAD_TEXT, Finding, UNKNOWN_WORD, WRONG_TYPE};
 use super::head::reason;
 use super::section::{Field, Kind, Section};
 
@@ -44,6 +44,7 @@ pub(super) fn column(
     let kind = (section.required("kind", out)).and_then(|field| field.word(&KINDS, out));
     let fate = match kind {
         Some(ColumnKind::Ignore) => Fate::Ignored,
+        Some(ColumnKind::Id) => identifier(section, name, out),
         Some(kind) => {
             kept(section, name, kind, missing_tokens, out).map_or(Fate::Broken, Fate::Kept)
         }
@@ -85,7 +86,7 @@ fn kept(
         ColumnKind::Integer => integer(section, out),
         ColumnKind::Float => float(section, out),
         ColumnKind::Date => date(section, out),
-        ColumnKind::Ignore => None,
+        ColumnKind::Id | ColumnKind::Ignore => None,
     };
     Some(Column {
         name: name?.to_owned(),
@@ -98,6 +99,32 @@ fn kept(
         out_of_domain: out_of_domain?,
         missing_tokens: missing_tokens?,
     })
+}
+
+/// Reads an identifier: made up from a format, or left out without one.
+fn identifier(section: &mut Section<'_>, name: Option<&str>, out: &mut Vec<Finding>) -> Fate {
+    let Some(field) = section.optional("format") else {
+        return Fate::Ignored;
+    };
+    let Some(text) = field.filled_text(out) else {
+        return Fate::Broken;
+    };
+    match (IdFormat::new(text), name) {
+        (Ok(format), Some(name)) => Fate::Kept(Column {
+            name: name.to_owned(),
+            domain: Domain::Identifier { format },
+            missing: Missing::Refused,
+            out_of_domain: OutOfDomain::Stop,
+            missing_tokens: Vec::new(),
+        }),
+        (Ok(_), None) => Fate::Broken,
+        (Err(_), _) => {
+            let help = "write `#` for a digit and `@` for a letter, such as `P-######`";
+            let problem = format_args!("is {text:?}, which names one identifier at most");
+            field.blame(BAD_TEXT, problem, help, out);
+            Fate::Broken
+        }
+    }
 }
 
 fn categorical(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Domain> {
@@ -252,14 +279,16 @@ enum ColumnKind {
     Integer,
     Float,
     Date,
+    Id,
     Ignore,
 }
 
-const KINDS: [(&str, ColumnKind); 5] = [
+const KINDS: [(&str, ColumnKind); 6] = [
     ("categorical", ColumnKind::Categorical),
     ("integer", ColumnKind::Integer),
     ("float", ColumnKind::Float),
     ("date", ColumnKind::Date),
+    ("id", ColumnKind::Id),
     ("ignore", ColumnKind::Ignore),
 ];
 

@@ -195,6 +195,9 @@ fn domain(column: &Column) -> String {
             None => format!("number from {min} to {max}"),
         },
         Domain::Date { min, max, .. } => format!("date from {min} to {max}"),
+        Domain::Identifier { format } => {
+            format!("identifier written as `{format}`, made up for each row")
+        }
     };
     if column.missing == Missing::Allowed {
         text.push_str(", or missing");
