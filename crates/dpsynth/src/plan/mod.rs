@@ -221,7 +221,7 @@ impl ReleasePlan {
         }
         let columns = |pairs| MeasuredColumns {
             codes: schema.codes(),
-            orders: code_orders(&schema),
+            orders: code_orders(&schema, &policy.ordered),
             target,
             pairs,
         };
@@ -482,13 +482,18 @@ fn composed(mechanisms: &[(Purpose, Mechanism)]) -> DpEvent {
     }
 }
 
-/// What the order of each column's codes means.
-fn code_orders(schema: &Schema) -> Vec<CodeOrder> {
+/// What the order of each column's codes means; `ordered` names the categories in an order.
+fn code_orders(schema: &Schema, ordered: &[String]) -> Vec<CodeOrder> {
     schema
         .columns()
         .iter()
         .zip(schema.coders())
         .map(|(column, coder)| match (&column.domain, coder.grid()) {
+            (Domain::Categorical { categories }, _) if ordered.contains(&column.name) => {
+                // OK because a column has at most 65,536 categories.
+                let values = categories.len() as u32;
+                CodeOrder::Ordered { values }
+            }
             (Domain::Categorical { .. }, _) | (_, None) => CodeOrder::Nominal,
             (_, Some(grid)) => CodeOrder::Ordered {
                 values: grid.cells(),

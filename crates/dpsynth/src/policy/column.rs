@@ -16,8 +16,19 @@ pub(super) struct ColumnEntry {
     pub(super) name: Option<String>,
     /// Why it is so.
     pub(super) reason: Option<String>,
+    /// Whether the order of its categories means something.
+    pub(super) order: CategoryOrder,
     /// What becomes of the column.
     pub(super) fate: Fate,
+}
+
+/// Whether the order in which categories are listed means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CategoryOrder {
+    /// It does: from the least to the most.
+    Meant,
+    /// It does not, or the column has no categories.
+    None,
 }
 
 /// What becomes of a column.
@@ -42,6 +53,10 @@ pub(super) fn column(
     }
     let reason = reason(section, out);
     let kind = (section.required("kind", out)).and_then(|field| field.word(&KINDS, out));
+    let order = match kind {
+        Some(ColumnKind::Categorical) => order(section, out),
+        _ => CategoryOrder::None,
+    };
     let fate = match kind {
         Some(ColumnKind::Ignore) => Fate::Ignored,
         Some(ColumnKind::Id) => identifier(section, name, out),
@@ -57,7 +72,17 @@ pub(super) fn column(
     ColumnEntry {
         name: name.map(str::to_owned),
         reason,
+        order,
         fate,
+    }
+}
+
+/// Reads whether the order of the categories means something.
+fn order(section: &mut Section<'_>, out: &mut Vec<Finding>) -> CategoryOrder {
+    let stated = section.optional("ordered");
+    match stated.and_then(|field| field.flag(out)) {
+        Some(true) => CategoryOrder::Meant,
+        Some(false) | None => CategoryOrder::None,
     }
 }
 
@@ -82,6 +107,9 @@ fn kept(
         None => Some(OutOfDomain::Stop),
     };
     let domain = match kind {
+        ColumnKind::Boolean => Some(Domain::Categorical {
+            categories: BOOLEANS.map(str::to_owned).to_vec(),
+        }),
         ColumnKind::Categorical => categorical(section, out),
         ColumnKind::Integer => integer(section, out),
         ColumnKind::Float => float(section, out),
@@ -275,6 +303,7 @@ fn count_of(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<u32> {
 /// The kinds of columns that a policy knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ColumnKind {
+    Boolean,
     Categorical,
     Integer,
     Float,
@@ -283,7 +312,8 @@ enum ColumnKind {
     Ignore,
 }
 
-const KINDS: [(&str, ColumnKind); 6] = [
+const KINDS: [(&str, ColumnKind); 7] = [
+    ("boolean", ColumnKind::Boolean),
     ("categorical", ColumnKind::Categorical),
     ("integer", ColumnKind::Integer),
     ("float", ColumnKind::Float),
@@ -298,6 +328,9 @@ const FATES_OUT_OF_DOMAIN: [(&str, OutOfDomain); 3] = [
     ("stop", OutOfDomain::Stop),
 ];
 
+/// The values of a boolean column, as they are written; those of Parquet are read as these.
+const BOOLEANS: [&str; 2] = ["false", "true"];
+
 /// Every key that a column of some kind has.
 pub(super) const KEYS: &[&str] = &[
     "name",
@@ -307,6 +340,7 @@ pub(super) const KEYS: &[&str] = &[
     "missing_tokens",
     "out_of_domain",
     "categories",
+    "ordered",
     "min",
     "max",
     "cells",

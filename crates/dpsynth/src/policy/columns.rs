@@ -6,7 +6,7 @@ use std::ops::Range;
 use dpsynth_table::{Column, Domain, Schema, SchemaError, SchemaProblem};
 use toml::de::DeTable;
 
-use super::column::{self, ColumnEntry, Fate};
+use super::column::{self, CategoryOrder, ColumnEntry, Fate};
 use super::finding::{DUPLICATE, Finding, NOTHING_TO_MODEL, UNKNOWN_COLUMN, WRONG_COLUMN};
 use super::place;
 use super::section::Field;
@@ -57,6 +57,14 @@ impl<'a> Columns<'a> {
             _ => None,
         };
         self.entries.iter().filter_map(ignored).collect()
+    }
+
+    /// Returns the names of the columns whose categories are listed in an order that means something.
+    pub(super) fn ordered(&self) -> Vec<String> {
+        let meant = |entry: &&Entry<'_>| entry.column.order == CategoryOrder::Meant;
+        (self.entries.iter().filter(meant))
+            .filter_map(|entry| entry.column.name.clone())
+            .collect()
     }
 
     /// Returns why columns are as they are.

@@ -50,6 +50,8 @@ pub struct Policy {
     pub schema: Schema,
     /// Columns of the file that are never read further than their header.
     pub ignored: Vec<String>,
+    /// Columns of categories that are listed from the least to the most.
+    pub ordered: Vec<String>,
     /// Why a column's bounds or categories are what they are, by column.
     pub column_reasons: BTreeMap<String, String>,
     /// What a sensible row is, ready to be enforced.

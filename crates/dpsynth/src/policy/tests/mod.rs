@@ -377,6 +377,36 @@ fn identifiers_are_made_up_or_left_out() {
 }
 
 #[test]
+fn booleans_and_ordered_categories_are_known() {
+    let none: [&str; 0] = [];
+    assert_eq!(column_codes("kind = \"boolean\"\nmissing = true"), none);
+    let listed = "kind = \"boolean\"\ncategories = [\"no\", \"yes\"]";
+    assert_eq!(column_codes(listed), [finding::UNKNOWN_KEY]);
+    assert_eq!(
+        column_codes("kind = \"integer\"\nmin = 0\nmax = 1\nordered = true"),
+        [finding::UNKNOWN_KEY]
+    );
+    let column = "[[column]]\nname = \"x\"\nkind = \"categorical\"\n\
+                  categories = [\"low\", \"high\"]\nmissing = true\n";
+    assert!(valid(column).ordered.is_empty());
+    assert!(
+        valid(&format!("{column}ordered = false"))
+            .ordered
+            .is_empty()
+    );
+    let policy = valid(&format!("{column}ordered = true"));
+    assert_eq!(policy.ordered, ["x"]);
+    let asked = policy.tighten(None, None, None, None).expect("allowed");
+    let plan = crate::plan::ReleasePlan::new(&policy, &asked, Engine::Copula, 1).expect("a plan");
+    let columns = plan.model.measured_columns().expect("measured columns");
+    // The missing cell stands alone, after the order.
+    assert_eq!(
+        columns.orders,
+        [dpsynth_train::CodeOrder::Ordered { values: 2 }]
+    );
+}
+
+#[test]
 fn columns_are_checked_by_reader_and_schema() {
     let none: [&str; 0] = [];
     assert_eq!(
