@@ -58,6 +58,18 @@ def distribution(event, pessimistic, rows=1):
     raise ValueError(f"no distribution is known for {kind}")
 
 
+def row_event(mechanism, max_rows):
+    """Returns what a mechanism shows of one row of a person, as an event; docs/claim.md says why."""
+    kind, noise = mechanism["mechanism"], mechanism.get("noise_multiplier")
+    if kind == "unit_count":
+        return {"type": "GaussianDpEvent", "noise_multiplier": noise}
+    if kind in ("marginals", "chosen_marginals"):
+        # One row goes and one comes, where the noise is for all rows of the person.
+        one = {"type": "GaussianDpEvent", "noise_multiplier": noise * max_rows / math.sqrt(2)}
+        return {"type": "SelfComposedDpEvent", "event": one, "count": len(mechanism.get("column_sets", [0]))}
+    return None
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         report = json.load(file)
@@ -69,18 +81,27 @@ def main():
         print("Google's accountant prices adding or removing one unit; the report states replacing one")
         return 2
     whole = {"type": "ComposedDpEvent", "events": [it["event"] for it in report["mechanisms"]]}
-    stated = [("the unit", 1, privacy["epsilon_spent"])]
+    stated = [("the unit", whole, 1, privacy["epsilon_spent"])]
     for other in privacy["readings"]["other_units"]:
-        rows = other["whose"]["rows_together"] if isinstance(other["whose"], dict) else None
-        if rows is None or "epsilon" not in other["price"]:
-            print(f"not priced here: {json.dumps(other)}")
+        whose, epsilon = other["whose"], other["price"].get("epsilon")
+        by_row = None
+        if whose == "row_of_unit":
+            max_rows = privacy["unit"]["user"]["max_rows"]
+            by_row = [row_event(it["mechanism"], max_rows) for it in report["mechanisms"]]
+        if epsilon is not None and isinstance(whose, dict):
+            rows = whose["rows_together"]
+            stated.append((f"{rows} rows together", whole, rows, epsilon))
+        elif epsilon is not None and whose == "unit":
+            stated.append(("all rows of a person", whole, 1, epsilon))
+        elif epsilon is not None and by_row and all(by_row):
+            stated.append(("one row of a person", {"type": "ComposedDpEvent", "events": by_row}, 1, epsilon))
         else:
-            stated.append((f"{rows} rows together", rows, other["price"]["epsilon"]))
+            print(f"not priced here: {json.dumps(other)}")
     print(f"at delta {privacy['delta']:g}")
     agree = True
-    for whose, rows, epsilon in stated:
-        upper = distribution(whole, True, rows).get_epsilon_for_delta(privacy["delta"])
-        lower = distribution(whole, False, rows).get_epsilon_for_delta(privacy["delta"])
+    for whose, event, rows, epsilon in stated:
+        upper = distribution(event, True, rows).get_epsilon_for_delta(privacy["delta"])
+        lower = distribution(event, False, rows).get_epsilon_for_delta(privacy["delta"])
         print(f"{whose}: stated epsilon {epsilon:.6f}, Google {lower:.6f} (optimistic) to {upper:.6f} (pessimistic)")
         if epsilon < lower:
             print("the report states less than Google's lower bound")

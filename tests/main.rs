@@ -14,6 +14,7 @@ mod crash;
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz_targets;
 mod oracle;
+mod people;
 mod program;
 mod recompute;
 mod release;

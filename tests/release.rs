@@ -489,3 +489,40 @@ fn codes_are_explained_and_help_helps() {
         "what protects nobody is not advertised"
     );
 }
+
+#[test]
+fn booleans_and_ordered_categories_are_released_by_every_engine() {
+    let policy = POLICY.split("[model]").next().unwrap().to_owned()
+        + "[[column]]\nname = \"insured\"\nkind = \"boolean\"\n\n\
+           [[column]]\nname = \"pain\"\nkind = \"categorical\"\n\
+           categories = [\"none\", \"mild\", \"severe\"]\nordered = true\nmissing = true\n";
+    let mut data = String::from("pain,insured\n");
+    for row in 0..600 {
+        let pain = ["none", "none", "mild", "severe", "NA"][row % 5];
+        data.push_str(&format!("{pain},{}\n", row % 3 == 0));
+    }
+    for engine in ["decoder", "marginals", "copula", "vae"] {
+        let here = Workplace::new();
+        here.write("dpsynth.toml", &policy);
+        here.write("data.csv", &data);
+        let release = [
+            "release",
+            "--epsilon",
+            "3",
+            "--engine",
+            engine,
+            "--out",
+            "out",
+        ];
+        here.run(&release).expect(0, "differentially private");
+        here.run(&["verify", "out", "--ledger", "town.ledger.jsonl"])
+            .expect(0, "ok");
+        let synthetic = here.read("out/synthetic.csv");
+        assert_eq!(synthetic.lines().next(), Some("insured,pain"));
+        for row in synthetic.lines().skip(1) {
+            let (insured, pain) = row.split_once(',').unwrap();
+            assert!(["false", "true"].contains(&insured), "{row}");
+            assert!(["none", "mild", "severe", "NA"].contains(&pain), "{row}");
+        }
+    }
+}

@@ -24,7 +24,10 @@ const ALLOWED: [(&str, &[&str]); 5] = [
             "zeroize",
         ],
     ),
-    ("dpsynth-table", &["chrono", "polars", "serde", "thiserror"]),
+    (
+        "dpsynth-table",
+        &["chrono", "flate2", "polars", "serde", "thiserror"],
+    ),
     (
         "dpsynth-constraints",
         &[

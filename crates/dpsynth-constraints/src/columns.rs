@@ -89,7 +89,7 @@ impl Columns {
 /// Returns the polars type that holds the column.
 pub(crate) fn dtype(column: &Column) -> DataType {
     match column.domain {
-        Domain::Categorical { .. } => DataType::String,
+        Domain::Categorical { .. } | Domain::Identifier { .. } => DataType::String,
         Domain::Integer { .. } => DataType::Int64,
         Domain::Float { .. } => DataType::Float64,
         Domain::Date { .. } => DataType::Date,
@@ -116,7 +116,7 @@ impl Cell {
     /// hold it.
     pub(crate) fn parse(column: &Column, text: &str) -> Option<Self> {
         let cell = match &column.domain {
-            Domain::Categorical { .. } => Self::Text(text.to_owned()),
+            Domain::Categorical { .. } | Domain::Identifier { .. } => Self::Text(text.to_owned()),
             Domain::Integer { .. } => Self::Integer(text.trim().parse().ok()?),
             Domain::Float { .. } => Self::Float(text.trim().parse().ok()?),
             Domain::Date { format, .. } => {
@@ -130,6 +130,7 @@ impl Cell {
     pub(crate) fn fits(&self, column: &Column) -> bool {
         match (self, &column.domain) {
             (Self::Text(text), Domain::Categorical { categories }) => categories.contains(text),
+            (Self::Text(text), Domain::Identifier { format }) => format.matches(text),
             (Self::Integer(value), Domain::Integer { min, max, .. }) => {
                 (min..=max).contains(&value)
             }

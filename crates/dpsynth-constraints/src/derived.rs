@@ -46,7 +46,7 @@ impl Formula {
     /// Returns whether a formula of this type can fill the column.
     pub(crate) fn fills(column: &SchemaColumn, dtype: &DataType) -> bool {
         match column.domain {
-            Domain::Categorical { .. } => *dtype == DataType::String,
+            Domain::Categorical { .. } | Domain::Identifier { .. } => *dtype == DataType::String,
             Domain::Date { .. } => matches!(dtype, DataType::Date | DataType::Datetime(..)),
             Domain::Float { .. } | Domain::Integer { .. } => dtype.is_numeric(),
         }
@@ -63,6 +63,17 @@ impl Formula {
                 let inside = texts
                     .iter()
                     .map(|text| text.map(|text| self.categories.contains(text)))
+                    .collect();
+                (
+                    StringChunked::from_iter_options(name, texts.iter()).into_column(),
+                    inside,
+                )
+            }
+            Domain::Identifier { format } => {
+                let texts = raw.str()?;
+                let inside = texts
+                    .iter()
+                    .map(|text| text.map(|text| format.matches(text)))
                     .collect();
                 (
                     StringChunked::from_iter_options(name, texts.iter()).into_column(),

@@ -17,7 +17,7 @@ impl Extent {
     /// Returns the declared extent of a column that has one: a number or a date.
     pub(crate) fn declared(column: &Column) -> Option<Self> {
         let (low, high) = match &column.domain {
-            Domain::Categorical { .. } => return None,
+            Domain::Categorical { .. } | Domain::Identifier { .. } => return None,
             Domain::Date { min, max, .. } => (Cell::Date(days(*min)), Cell::Date(days(*max))),
             Domain::Float {
                 min, max, decimals, ..

@@ -135,6 +135,7 @@ fn inside(column: &Column) -> String {
             let rounded = format!("ROUND({name}, {decimals}) = {name}");
             format!("{name} BETWEEN {min:.3} AND {max:.3} AND {rounded}")
         }
+        Domain::Identifier { .. } => format!("{name} IS NOT NULL"),
         Domain::Integer { min, max, .. } => format!("{name} BETWEEN {min} AND {max}"),
     }
 }

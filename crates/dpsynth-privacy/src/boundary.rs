@@ -43,6 +43,14 @@ impl<T> Private<T> {
         Private(transform(self.0))
     }
 
+    /// As [`map`](Self::map), for code of this crate, which may hold secret randomness and fail.
+    pub(crate) fn try_map_inside<U, E>(
+        self,
+        transform: impl FnOnce(T) -> Result<U, E>,
+    ) -> Result<Private<U>, E> {
+        transform(self.0).map(Private)
+    }
+
     /// Opens the value to the mechanisms of this crate.
     pub(crate) fn expose(&self) -> &T {
         &self.0

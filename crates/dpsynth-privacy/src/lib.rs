@@ -26,6 +26,7 @@ pub mod kernel;
 pub mod ledger;
 
 mod boundary;
+mod cap;
 mod chosen;
 mod counts;
 mod event;
@@ -41,6 +42,7 @@ mod sgd;
 mod unit;
 
 pub use boundary::{Private, Released};
+pub use cap::OwnedRows;
 pub use chosen::{MarginalQuery, MarginalSession, MeasuredMarginal};
 pub use event::DpEvent;
 pub use mechanism::{

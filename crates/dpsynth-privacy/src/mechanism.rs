@@ -177,6 +177,43 @@ impl Mechanism {
     }
 }
 
+impl Mechanism {
+    /// Describes, as an event to be priced under *replace one*, what the mechanism shows of one row
+    /// of a unit of at most `max_rows` rows: whether the row is there at all, and what it says.
+    ///
+    /// # Guarantee
+    /// With the choice of kept rows coupled, a row that comes, goes or changes takes at most one of
+    /// its unit's rows from the records and puts at most one in. That moves the counts of one column
+    /// set by at most √2 in L2, where the noise was made for `max_rows`, and the number of units by
+    /// at most 1. Every other mechanism sees another contribution of the unit, within the same
+    /// bounds. Events of replacing are priced at twice their sensitivity, so the noise multipliers
+    /// here are twice the noise over what a row moves, rounded down. The argument is in
+    /// `docs/claim.md`; the test `one_row_moves_counts_by_at_most_what_its_event_says` checks the
+    /// counts, and `events_of_a_row_are_priced_at_what_a_row_moves` the multipliers.
+    #[must_use]
+    pub fn event_of_row(&self, max_rows: u32) -> DpEvent {
+        let rows = f64::from(max_rows);
+        // Down: divided by a double above √2, and rounded down again.
+        let moved = (2.0 * rows / std::f64::consts::SQRT_2.next_up()).next_down();
+        let scaled = |noise: NoiseMultiplier, factor: f64| DpEvent::Gaussian {
+            noise_multiplier: (noise.value() * factor).next_down(),
+        };
+        match self {
+            Self::UnitCount(count) => scaled(count.noise_multiplier, 2.0),
+            Self::Marginals(marginals) => repeated(
+                scaled(marginals.noise_multiplier, moved),
+                marginals.column_sets.len(),
+            ),
+            Self::ChosenMarginals(chosen) => scaled(chosen.noise_multiplier, moved),
+            Self::LaplaceCounts(_)
+            | Self::OpenCategories(_)
+            | Self::Quantiles(_)
+            | Self::TopCells(_)
+            | Self::DpSgd(_) => self.event(),
+        }
+    }
+}
+
 /// The event `count` times.
 fn repeated(event: DpEvent, count: usize) -> DpEvent {
     match u32::try_from(count) {
@@ -278,6 +315,39 @@ mod tests {
             epsilon,
         };
         assert_eq!(Mechanism::TopCells(top).event(), one);
+    }
+
+    #[test]
+    fn events_of_a_row_are_priced_at_what_a_row_moves() {
+        let chosen = Mechanism::ChosenMarginals(ChosenMarginals {
+            noise_multiplier: sigma(5.0),
+        });
+        let noise = |event: &DpEvent| match event {
+            DpEvent::Gaussian { noise_multiplier } => *noise_multiplier,
+            other => panic!("{other:?}"),
+        };
+        for rows in [1u32, 2, 5, 128] {
+            // Noise of 5·rows over a move of √2, twice, because replacing halves it.
+            let exact = 2.0 * 5.0 * f64::from(rows) / 2.0f64.sqrt();
+            let stated = noise(&chosen.event_of_row(rows));
+            assert!(stated < exact && stated > exact * (1.0 - 1e-15), "{stated}");
+        }
+        let count = Mechanism::UnitCount(UnitCount {
+            noise_multiplier: sigma(3.0),
+        });
+        assert!(noise(&count.event_of_row(7)) <= 6.0);
+        assert_eq!(
+            Mechanism::DpSgd(sgd()).event_of_row(5),
+            Mechanism::DpSgd(sgd()).event()
+        );
+        let marginals = Mechanism::Marginals(Marginals {
+            column_sets: vec![vec![0], vec![1]],
+            noise_multiplier: sigma(5.0),
+        });
+        assert!(matches!(
+            marginals.event_of_row(5),
+            DpEvent::SelfComposed { count: 2, .. }
+        ));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use crate::mechanism::{
     ChosenMarginals, DpSgd, LaplaceCounts, Marginals, Mechanism, OpenCategories, Quantiles,
     TopCells, UnitCount,
 };
-use crate::random::{RandomnessError, SecretKey};
-use crate::records::Records;
+use crate::random::{Purpose, RandomnessError, SecretKey, SecretRng};
+use crate::records::{Records, RecordsError};
 use crate::unit::PrivacyUnit;
 
 /// A recorded charge: the proof that its mechanisms are paid for, and the only source of
@@ -25,6 +25,8 @@ pub struct Paid {
     unit: PrivacyUnit,
     mechanisms: Vec<Option<Mechanism>>,
     key: SecretKey,
+    /// How often rows were capped; each time has a stream of its own.
+    caps: u32,
     taint: Option<Taint>,
 }
 
@@ -47,6 +49,7 @@ impl Paid {
             unit,
             mechanisms,
             key,
+            caps: 0,
             taint: None,
         }
     }
@@ -63,6 +66,7 @@ impl Paid {
             unit,
             mechanisms: mechanisms.into_iter().map(Some).collect(),
             key: SecretKey::fixed(seed),
+            caps: 0,
             taint: Some(taint),
         }
     }
@@ -98,6 +102,17 @@ impl Paid {
             }
         }
         Err(MechanismError::NotPaid)
+    }
+
+    /// Opens a stream for choosing rows, and tells how many of a unit to keep.
+    pub(crate) fn row_choice(&mut self) -> Result<(SecretRng, u32), MechanismError> {
+        self.key.check_process()?;
+        let rng = self.key.stream(Purpose::RowChoice, self.caps, 0);
+        self.caps = self
+            .caps
+            .checked_add(1)
+            .ok_or(MechanismError::CapExceeded)?;
+        Ok((rng, self.unit.max_rows()))
     }
 
     /// Gives up all permissions, and names the charge if none of them was taken.
@@ -224,6 +239,9 @@ pub enum MechanismError {
     /// The randomness of the charge may not be used here.
     #[error(transparent)]
     Randomness(#[from] RandomnessError),
+    /// The rows make no records.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
     /// The noise's scale is outside what the sampler supports.
     #[error(
         "the scale of the noise is outside what the exact sampler supports; choose another noise multiplier"
@@ -232,7 +250,8 @@ pub enum MechanismError {
 }
 
 impl MechanismError {
-    /// The codes of this family, without those of [`RandomnessError`].
+    /// The codes of this family, without those of [`RandomnessError`] and
+    /// [`RecordsError`].
     pub const CODES: &'static [&'static str] = &[
         "DPS0311", "DPS0312", "DPS0313", "DPS0314", "DPS0315", "DPS0316", "DPS0317", "DPS0318",
         "DPS0319",
@@ -251,6 +270,7 @@ impl MechanismError {
             Self::Overpriced => "DPS0317",
             Self::Overspent => "DPS0319",
             Self::Randomness(error) => error.code(),
+            Self::Records(error) => error.code(),
             Self::Scale => "DPS0315",
         }
     }

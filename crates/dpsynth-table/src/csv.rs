@@ -10,6 +10,7 @@ use std::path::Path;
 use std::str;
 
 use crate::error::TableError;
+use crate::file::TextFile;
 
 /// The most bytes that one cell may have.
 pub(crate) const CELL_LIMIT: usize = 1 << 20;
@@ -30,8 +31,7 @@ pub(crate) fn check_delimiter(delimiter: u8) -> Result<(), TableError> {
 /// Reads from a file no more than the lines of its header.
 pub(crate) fn header_of_file(path: &Path, delimiter: u8) -> Result<Vec<String>, TableError> {
     let failed = |error: std::io::Error| TableError::of_file(path, error.kind());
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let mut reader = std::io::BufReader::new(file).take(HEADER_LIMIT);
+    let mut reader = std::io::BufReader::new(TextFile::open(path)?).take(HEADER_LIMIT);
     let mut bytes = Vec::new();
     let mut quotes = 0;
     loop {

@@ -46,6 +46,9 @@ pub enum CellProblem {
     /// Not a finite number.
     #[error("is not a finite number")]
     NotANumber,
+    /// Not an identifier in the declared format.
+    #[error("is not an identifier in the declared format")]
+    NotInFormat,
     /// Not one of the categories.
     #[error("is not one of the listed categories")]
     NotListed,
@@ -132,7 +135,7 @@ impl Coder {
     #[must_use]
     pub fn grid(&self) -> Option<&Grid> {
         match &self.kind {
-            Kind::Categorical { .. } => None,
+            Kind::Categorical { .. } | Kind::Identifier { .. } => None,
             Kind::Date { grid, .. } | Kind::Float { grid, .. } | Kind::Integer { grid, .. } => {
                 Some(grid)
             }
@@ -177,6 +180,7 @@ impl Coder {
         let cell = u32::from(code);
         match &self.kind {
             Kind::Categorical { categories, .. } => Cell::Text(&categories[usize::from(code)]),
+            Kind::Identifier { first, .. } => Cell::Text(first),
             // OK because steps of the grid lie between two dates.
             Kind::Date { grid, .. } => {
                 date_of(grid.draw_step(cell, uniform)).map_or(Cell::Missing, Cell::Date)

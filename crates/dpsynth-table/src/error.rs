@@ -125,8 +125,8 @@ pub enum TableError {
     UnsupportedDelimiter,
     /// The format does not follow from the name of the file.
     #[error(
-        "the format of `{}` cannot be told from its name; use a name that ends in `.csv` or \
-         `.parquet`, or state the format",
+        "the format of `{}` cannot be told from its name; use a name that ends in `.csv`, \
+         `.csv.gz` or `.parquet`, or state the format",
         path.display()
     )]
     UnsupportedExtension {
@@ -235,6 +235,7 @@ fn advice(problem: &CellProblem) -> &'static str {
         CellProblem::Missing
         | CellProblem::NotADate
         | CellProblem::NotANumber
+        | CellProblem::NotInFormat
         | CellProblem::NotWhole => {
             "correct the record, name it among the missing tokens, or set `out_of_domain` to \
              `missing` (it cannot be clipped)"

@@ -6,6 +6,7 @@ use chrono::format::Item;
 
 use crate::encode::{Cell, CellProblem};
 use crate::grid::{Grid, MAX_CODES};
+use crate::identifier::IdFormat;
 use crate::schema::Domain;
 use crate::schema_error::SchemaProblem;
 use crate::text::{days_of, finite, integer, number, parse_date, usable_format, whole, within};
@@ -27,6 +28,11 @@ pub(crate) enum Kind {
         min: f64,
         max: f64,
         grid: Grid,
+    },
+    Identifier {
+        format: IdFormat,
+        /// One of them, for whoever decodes the single code.
+        first: String,
     },
     Integer {
         min: i64,
@@ -78,6 +84,10 @@ impl Kind {
                 let (min, max) = (*min, *max);
                 Ok(Self::Float { min, max, grid })
             }
+            Domain::Identifier { format } => Ok(Self::Identifier {
+                first: format.write(0),
+                format: format.clone(),
+            }),
             Domain::Integer { min, max, cells } => {
                 let grid = Grid::integers(*min, *max, cells).map_err(|problem| vec![problem])?;
                 let (min, max) = (*min, *max);
@@ -118,6 +128,7 @@ impl Kind {
         match self {
             // OK because `categorical` refuses more than `MAX_CODES`.
             Self::Categorical { categories, .. } => categories.len() as u32,
+            Self::Identifier { .. } => 1,
             Self::Date { grid, .. } | Self::Float { grid, .. } | Self::Integer { grid, .. } => {
                 grid.cells()
             }
@@ -134,6 +145,7 @@ impl Kind {
                     .map(Some)
                     .ok_or(CellProblem::NotListed);
             }
+            (Self::Identifier { .. }, Cell::Text(_)) => 0,
             (Self::Date { min, max, grid, .. }, Cell::Date(date)) => {
                 grid.cell_of_step(within(days_of(date), *min, *max)?)
             }
@@ -159,6 +171,10 @@ impl Kind {
             }
             (Self::Categorical { .. }, Cell::Text(text)) => Ok(Cell::Text(text)),
             (Self::Categorical { .. }, _) => Err(CellProblem::NotListed),
+            (Self::Identifier { format, .. }, Cell::Text(text)) if format.matches(text) => {
+                Ok(Cell::Text(text))
+            }
+            (Self::Identifier { .. }, _) => Err(CellProblem::NotInFormat),
             (_, Cell::Text(text)) if text.trim().is_empty() => Ok(Cell::Missing),
             (Self::Date { format, .. }, Cell::Text(text)) => parse_date(text, format)
                 .map(Cell::Date)

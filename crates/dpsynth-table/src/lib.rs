@@ -52,8 +52,11 @@
 mod csv;
 mod encode;
 mod error;
+mod file;
 mod grid;
+mod identifier;
 mod kind;
+mod owner;
 mod read;
 mod schema;
 mod schema_error;
@@ -66,7 +69,11 @@ mod write;
 pub use encode::{Cell, CellProblem, Coder};
 pub use error::{TableError, WriteError};
 pub use grid::{Grid, MAX_CODES, MAX_DECIMALS};
-pub use read::{CodedTable, Format, ReadOptions, read, read_header, read_table};
+pub use identifier::{IdFormat, IdFormatError};
+pub use owner::OwnerColumn;
+pub use read::{
+    CodedTable, Format, OwnedTable, ReadOptions, read, read_header, read_owned, read_table,
+};
 pub use schema::{Cells, Column, Domain, Missing, OutOfDomain, Schema};
 pub use schema_error::{SchemaError, SchemaProblem};
 pub use table::{Table, TableColumn, Values};

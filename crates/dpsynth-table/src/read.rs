@@ -14,9 +14,10 @@ use polars::prelude::{
 use serde::{Deserialize, Serialize};
 
 use crate::error::TableError;
-use crate::schema::Schema;
+use crate::owner::OwnerColumn;
+use crate::schema::{Domain, Schema};
 use crate::table::Table;
-use crate::{csv, series};
+use crate::{csv, file, series};
 
 /// The format of a table in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,20 @@ impl Format {
             _ => Err(TableError::UnsupportedExtension {
                 path: path.to_owned(),
             }),
+        }
+    }
+
+    /// Tells the format of a file to read, which may be compressed CSV.
+    ///
+    /// # Errors
+    /// When the name ends in none of `.csv`, `.csv.gz` and `.parquet`.
+    pub fn of_input(path: &Path) -> Result<Self, TableError> {
+        let zipped = path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+        match Self::of_path(&path.with_extension("")) {
+            Ok(Self::Csv) if zipped => Ok(Self::Csv),
+            _ => Self::of_path(path),
         }
     }
 
@@ -104,6 +119,23 @@ impl fmt::Debug for CodedTable {
     }
 }
 
+/// A table as codes, with the owner of each row.
+///
+/// As [`CodedTable`], a caller keeps that of private records inside the boundary.
+pub struct OwnedTable {
+    /// The codes.
+    pub table: CodedTable,
+    /// Numbers of the owners, from 0 and equal for rows of the same owner, in the order of the rows.
+    pub owners: Vec<u32>,
+}
+
+impl fmt::Debug for OwnedTable {
+    /// Shows nothing but the number of columns.
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.table.fmt(to)
+    }
+}
+
 /// Reads the names of a file's columns, and nothing but its header.
 ///
 /// # Errors
@@ -137,7 +169,38 @@ pub fn read_header(
 /// When the file cannot be read, its columns are not those of the schema and the ignored ones, or
 /// a cell cannot be a value of its column.
 pub fn read(path: &Path, schema: &Schema, options: ReadOptions) -> Result<CodedTable, TableError> {
-    let frame = read_frame(path, schema, &options)?;
+    let (frame, _) = read_frame(path, &Wanted::of(schema), &options)?;
+    coded(&frame, schema)
+}
+
+/// Reads a file into codes, and tells the rows of the same owner: of the same value of `owner`,
+/// a column that the schema does not have.
+///
+/// # Errors
+/// As [`read`], and when the owner of a row is missing.
+pub fn read_owned(
+    path: &Path,
+    schema: &Schema,
+    options: ReadOptions,
+    owner: &OwnerColumn,
+) -> Result<OwnedTable, TableError> {
+    let wanted = Wanted {
+        schema,
+        owner: Some(&owner.name),
+    };
+    let (frame, positions) = read_frame(path, &wanted, &options)?;
+    let table = coded(&frame, schema)?;
+    let cells = frame
+        .column(&owner.name)
+        .map_err(|_| TableError::WrongType {
+            column: owner.name.clone(),
+        })?;
+    let position = positions.last().map_or(1, |position| position + 1);
+    let owners = owner.owners(cells.as_materialized_series(), position)?;
+    Ok(OwnedTable { table, owners })
+}
+
+fn coded(frame: &DataFrame, schema: &Schema) -> Result<CodedTable, TableError> {
     let columns = schema.columns().len();
     let mut codes = vec![0; frame.height() * columns];
     for (index, (column, coder)) in schema.columns().iter().zip(schema.coders()).enumerate() {
@@ -162,51 +225,76 @@ pub fn read(path: &Path, schema: &Schema, options: ReadOptions) -> Result<CodedT
 /// # Errors
 /// As [`read`].
 pub fn read_table(path: &Path, schema: &Schema, options: ReadOptions) -> Result<Table, TableError> {
-    let table = Table::from_dataframe(&read_frame(path, schema, &options)?, schema)?;
+    let (frame, _) = read_frame(path, &Wanted::of(schema), &options)?;
+    let table = Table::from_dataframe(&frame, schema)?;
     table.conforms(schema)?;
     Ok(table)
 }
 
-/// Reads the schema's columns, in its order and by its names; cells of CSV files stay text.
+/// The columns to read from a file.
+struct Wanted<'a> {
+    schema: &'a Schema,
+    /// A column besides, which comes last.
+    owner: Option<&'a str>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(schema: &'a Schema) -> Self {
+        let owner = None;
+        Self { schema, owner }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.schema.names().chain(self.owner)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.schema.position(name).is_some() || self.owner == Some(name)
+    }
+}
+
+/// Reads the wanted columns, in their order and by their names, with their positions in the file;
+/// cells of CSV files stay text.
 fn read_frame(
     path: &Path,
-    schema: &Schema,
+    wanted: &Wanted<'_>,
     options: &ReadOptions,
-) -> Result<DataFrame, TableError> {
+) -> Result<(DataFrame, Vec<usize>), TableError> {
     let format = format_of(path, options.format)?;
     let (frame, positions) = match format {
-        Format::Csv => read_csv(path, schema, options)?,
-        Format::Parquet => read_parquet(path, schema, options)?,
+        Format::Csv => read_csv(path, wanted, options)?,
+        Format::Parquet => read_parquet(path, wanted, options)?,
     };
     let wrong_type = |name: &str| TableError::WrongType {
         column: name.to_owned(),
     };
     let mut columns = Vec::with_capacity(positions.len());
-    for (name, position) in schema.names().zip(positions) {
+    for (name, position) in wanted.names().zip(&positions) {
         let column = match format {
-            Format::Csv => frame.column(&csv_name(position)),
+            Format::Csv => frame.column(&csv_name(*position)),
             Format::Parquet => frame.column(name),
         };
         let mut column = column.map_err(|_| wrong_type(name))?.clone();
         column.rename(name.into());
         columns.push(column);
     }
-    let first = schema.names().next().unwrap_or_default().to_owned();
-    DataFrame::new(frame.height(), columns).map_err(|_| wrong_type(&first))
+    let first = wanted.names().next().unwrap_or_default().to_owned();
+    let frame = DataFrame::new(frame.height(), columns).map_err(|_| wrong_type(&first))?;
+    Ok((frame, positions))
 }
 
 fn format_of(path: &Path, format: Option<Format>) -> Result<Format, TableError> {
-    format.map_or_else(|| Format::of_path(path), Ok)
+    format.map_or_else(|| Format::of_input(path), Ok)
 }
 
-/// Where the schema's columns are among the file's.
+/// Where the wanted columns are among the file's.
 fn positions(
     names: &[String],
-    schema: &Schema,
+    wanted: &Wanted<'_>,
     options: &ReadOptions,
 ) -> Result<Vec<usize>, TableError> {
     let index: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
-    let found: Vec<Option<usize>> = schema
+    let found: Vec<Option<usize>> = wanted
         .names()
         .map(|name| index.get(name).copied())
         .collect();
@@ -214,9 +302,9 @@ fn positions(
         // The first record may be one of data, and must not be shown then.
         return Err(TableError::HeaderNotFound);
     }
-    let known = |name: &String| schema.position(name).is_some() || options.ignored.contains(name);
+    let known = |name: &String| wanted.has(name) || options.ignored.contains(name);
     let unexpected: Vec<String> = names.iter().filter(|name| !known(name)).cloned().collect();
-    let missing: Vec<String> = schema
+    let missing: Vec<String> = wanted
         .names()
         .filter(|name| !index.contains_key(name))
         .map(str::to_owned)
@@ -230,17 +318,17 @@ fn positions(
     }
 }
 
-/// Reads the schema's columns as text, named by their positions.
+/// Reads the wanted columns as text, named by their positions.
 fn read_csv(
     path: &Path,
-    schema: &Schema,
+    wanted: &Wanted<'_>,
     options: &ReadOptions,
 ) -> Result<(DataFrame, Vec<usize>), TableError> {
     csv::check_delimiter(options.delimiter)?;
-    let bytes = std::fs::read(path).map_err(|error| TableError::of_file(path, error.kind()))?;
+    let bytes = file::bytes_of(path)?;
     let bytes = csv::without_mark(&bytes);
     let (names, start) = csv::header(bytes, options.delimiter)?;
-    let positions = positions(&names, schema, options)?;
+    let positions = positions(&names, wanted, options)?;
     let bytes = &bytes[..start + csv::without_blank_end(&bytes[start..], names.len()).len()];
     let records = csv::check_records(&bytes[start..], names.len(), options.delimiter)?;
 
@@ -274,29 +362,33 @@ fn csv_name(position: usize) -> String {
     format!("column_{position}")
 }
 
-/// Reads the schema's columns with their own types.
+/// Reads the wanted columns with their own types.
 fn read_parquet(
     path: &Path,
-    schema: &Schema,
+    wanted: &Wanted<'_>,
     options: &ReadOptions,
 ) -> Result<(DataFrame, Vec<usize>), TableError> {
     let mut reader = open_parquet(path)?;
     let types = guarded(path, || reader.schema())?;
     let names: Vec<String> = types.iter_names().map(|name| name.to_string()).collect();
     csv::check_names(&names)?;
-    let positions = positions(&names, schema, options)?;
-    for column in schema.columns() {
+    let positions = positions(&names, wanted, options)?;
+    let texts = Domain::Categorical {
+        categories: Vec::new(),
+    };
+    for name in wanted.names() {
+        let domain = wanted.schema.column(name).map_or(&texts, |it| &it.domain);
         let known = types
-            .get(&column.name)
+            .get(name)
             .and_then(|field| series::known_type(&field.dtype));
-        if !known.is_some_and(|dtype| series::fits(&dtype, &column.domain)) {
+        if !known.is_some_and(|dtype| series::fits(&dtype, domain)) {
             return Err(TableError::WrongType {
-                column: column.name.clone(),
+                column: name.to_owned(),
             });
         }
     }
-    let wanted = schema.names().map(str::to_owned).collect();
-    let frame = guarded(path, || reader.with_columns(Some(wanted)).finish())?;
+    let names = wanted.names().map(str::to_owned).collect();
+    let frame = guarded(path, || reader.with_columns(Some(names)).finish())?;
     Ok((frame, positions))
 }
 

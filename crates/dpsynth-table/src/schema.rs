@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::encode::Coder;
+use crate::identifier::IdFormat;
 use crate::schema_error::{SchemaError, SchemaProblem};
 
 /// The columns of a table, in order, with their domains. Exists only if it is consistent.
@@ -124,7 +125,7 @@ impl Schema {
     pub fn finer(&self) -> Result<Self, SchemaError> {
         let columns = self.columns.iter().cloned().map(|mut column| {
             match &mut column.domain {
-                Domain::Categorical { .. } => {}
+                Domain::Categorical { .. } | Domain::Identifier { .. } => {}
                 Domain::Date { cells, .. }
                 | Domain::Float { cells, .. }
                 | Domain::Integer { cells, .. } => {
@@ -255,6 +256,12 @@ pub enum Domain {
         decimals: Option<u8>,
         /// How the numbers are cut into cells.
         cells: Cells,
+    },
+    /// Identifiers that are made up: nothing is learned of them, and none is read from a file of
+    /// private records. A column of them has a single code.
+    Identifier {
+        /// How they are written.
+        format: IdFormat,
     },
     /// Whole numbers.
     Integer {

@@ -65,8 +65,11 @@ pub(crate) fn for_each_cell(
             column: name.to_owned(),
         });
     }
-    let categorical = matches!(domain, Domain::Categorical { .. });
-    // Categories are texts, so what is not text is compared as it would be written.
+    let categorical = matches!(
+        domain,
+        Domain::Categorical { .. } | Domain::Identifier { .. }
+    );
+    // Categories and identifiers are texts, so what is not text is compared as it would be written.
     let mut number = |row, cell: Cell<'_>| match (categorical, cell) {
         (true, Cell::Integer(value)) => each(row, Cell::Text(&value.to_string())),
         (true, Cell::Float(value)) => each(row, Cell::Text(&value.to_string())),

@@ -41,6 +41,8 @@ pub enum Values {
     Date(Vec<Option<NaiveDate>>),
     /// Numbers with a fraction.
     Float(Vec<Option<f64>>),
+    /// Made-up identifiers.
+    Identifier(Vec<String>),
     /// Whole numbers.
     Integer(Vec<Option<i64>>),
 }
@@ -82,6 +84,11 @@ impl Table {
                         Cell::Float(number) => Some(number),
                         _ => None,
                     }),
+                    Values::Identifier(texts) => {
+                        if let Cell::Text(text) = coder.decode(code, 0.0) {
+                            texts.push(text.to_owned());
+                        }
+                    }
                     Values::Integer(numbers) => numbers.push(match coder.decode(code, uniform()) {
                         Cell::Integer(number) => Some(number),
                         _ => None,
@@ -172,6 +179,10 @@ impl Table {
                         numbers.push(Some(nearest));
                     }
                     (Values::Integer(numbers), Cell::Integer(number)) => numbers.push(Some(number)),
+                    (Values::Identifier(texts), Cell::Text(text)) => texts.push(text.to_owned()),
+                    (Values::Identifier(_), _) => {
+                        return Err(TableError::of_cell(name, row, CellProblem::Missing));
+                    }
                     (values, _) => values.push_missing(),
                 }
                 Ok(())
@@ -180,6 +191,21 @@ impl Table {
             columns.push(TableColumn { name, values });
         }
         Ok(Self { columns, rows })
+    }
+
+    /// Puts a column of made-up identifiers before the column at `position`.
+    ///
+    /// # Panics
+    /// When there is not one identifier for each row, or `position` is beyond the last column.
+    #[must_use]
+    pub fn with_identifiers(mut self, position: usize, name: &str, texts: Vec<String>) -> Self {
+        assert_eq!(texts.len(), self.rows, "one identifier for each row");
+        let column = TableColumn {
+            name: name.to_owned(),
+            values: Values::Identifier(texts),
+        };
+        self.columns.insert(position, column);
+        self
     }
 
     /// Checks that the table has the schema's columns, in its order, and only values of their
@@ -233,6 +259,10 @@ impl Table {
                     first_fault(dates, |date| {
                         date.map_or(allowed, |date| inside(date, *min, *max))
                     })
+                }
+                (Values::Identifier(texts), Domain::Identifier { format }) => {
+                    let fault = texts.iter().position(|text| !format.matches(text));
+                    fault.map(|row| (row, CellProblem::NotInFormat))
                 }
                 (Values::Integer(numbers), Domain::Integer { min, max, .. }) => {
                     first_fault(numbers, |number| {
@@ -292,6 +322,7 @@ impl TableColumn {
                 series::dates(name, &days)?
             }
             Values::Float(numbers) => Series::new(name.into(), numbers.as_slice()),
+            Values::Identifier(texts) => Series::new(name.into(), texts.as_slice()),
             Values::Integer(numbers) => Series::new(name.into(), numbers.as_slice()),
         };
         Ok(series.into())
@@ -307,6 +338,7 @@ impl Values {
             },
             Domain::Date { .. } => Self::Date(Vec::with_capacity(rows)),
             Domain::Float { .. } => Self::Float(Vec::with_capacity(rows)),
+            Domain::Identifier { .. } => Self::Identifier(Vec::with_capacity(rows)),
             Domain::Integer { .. } => Self::Integer(Vec::with_capacity(rows)),
         }
     }
@@ -316,6 +348,8 @@ impl Values {
             Self::Categorical { positions, .. } => positions.push(None),
             Self::Date(dates) => dates.push(None),
             Self::Float(numbers) => numbers.push(None),
+            // Never called: an identifier cannot be missing, and no text is none.
+            Self::Identifier(texts) => texts.push(String::new()),
             Self::Integer(numbers) => numbers.push(None),
         }
     }

@@ -76,6 +76,7 @@ enum CsvValues<'a> {
         numbers: &'a [Option<f64>],
         decimals: Option<u8>,
     },
+    Identifier(&'a [String]),
     Integer(&'a [Option<i64>]),
 }
 
@@ -118,6 +119,7 @@ fn csv_values<'a>(
             numbers,
             decimals: *decimals,
         }),
+        (Values::Identifier(texts), _) => Ok(CsvValues::Identifier(texts)),
         (Values::Integer(numbers), _) => Ok(CsvValues::Integer(numbers)),
         _ => Err(wrong_type(declared)),
     }
@@ -172,6 +174,10 @@ fn push_value(values: &CsvValues<'_>, row: usize, line: &mut String, date: &mut 
             }
             (Some(number), None) => write!(line, "{}", positive_zero(number)).is_ok(),
         },
+        CsvValues::Identifier(texts) => {
+            line.push_str(&quoted(&texts[row], false));
+            true
+        }
         CsvValues::Integer(numbers) => {
             numbers[row].is_some_and(|number| write!(line, "{number}").is_ok())
         }

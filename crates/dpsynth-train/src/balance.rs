@@ -199,7 +199,7 @@ mod tests {
             counts[cell(&mut columns.iter().map(|&c| usize::from(row[c])))] += 1.0;
         }
         for row in shares.chunks_exact(8) {
-            for groups in 0..27 {
+            for (groups, count) in counts.iter_mut().enumerate() {
                 let digits = [groups / 9, groups / 3 % 3, groups % 3];
                 let digits = &digits[3 - columns.len()..];
                 let inside = columns
@@ -212,7 +212,7 @@ mod tests {
                         .zip(digits)
                         .map(|(&c, &g)| row[STARTS[c] + g])
                         .product();
-                    counts[groups] -= f64::from(share) * ROWS as f64 / 30.0;
+                    *count -= f64::from(share) * ROWS as f64 / 30.0;
                 }
             }
         }

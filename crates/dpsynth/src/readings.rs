@@ -4,7 +4,7 @@
 //! each again.
 
 use dpsynth_privacy::accountant::{self, AccountingError, Price};
-use dpsynth_privacy::{Adjacency, Delta, DpEvent, PrivacyUnit};
+use dpsynth_privacy::{Adjacency, Delta, DpEvent, Mechanism, PrivacyUnit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,8 @@ pub enum OtherPrice {
 pub struct Question<'a> {
     /// All mechanisms as one event.
     pub event: &'a DpEvent,
+    /// What they show of one row of a unit, as [`event_of_row`] has it.
+    pub event_of_row: &'a DpEvent,
     /// The unit of the claim.
     pub unit: &'a PrivacyUnit,
     /// What neighbouring data sets are.
@@ -88,6 +90,7 @@ impl Readings {
             unit,
             adjacency,
             delta,
+            ..
         } = question;
         let other_units = Whose::all(unit)
             .into_iter()
@@ -110,6 +113,18 @@ impl Readings {
     }
 }
 
+/// What mechanisms show of one row of a unit, as one event to be priced under *replace one*.
+#[must_use]
+pub fn event_of_row<'m>(
+    mechanisms: impl Iterator<Item = &'m Mechanism>,
+    unit: &PrivacyUnit,
+) -> DpEvent {
+    let event = |mechanism: &Mechanism| mechanism.event_of_row(unit.max_rows());
+    DpEvent::Composed {
+        events: mechanisms.map(event).collect(),
+    }
+}
+
 impl Question<'_> {
     /// Returns the price of the event for another than the unit, or why there is none.
     ///
@@ -127,9 +142,8 @@ impl Question<'_> {
                 Err(error) => return not_available(error).map(Err),
             },
             Whose::Unit => (self.event, self.adjacency),
-            // A row more, less or other makes another contribution of its unit, within the same
-            // bounds, which is what replacing the unit does.
-            Whose::RowOfUnit => (self.event, Adjacency::ReplaceOne),
+            // The event of a row is made to be priced so, whatever the neighbours of the claim are.
+            Whose::RowOfUnit => (self.event_of_row, Adjacency::ReplaceOne),
         };
         match accountant::price(event, adjacency, self.delta) {
             Ok(price) => Ok(Ok(price)),

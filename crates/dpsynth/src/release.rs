@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 
 use dpsynth_privacy::ledger::{ChargeRequest, Digest, Ledger, LedgerError, LedgerTerms};
 use dpsynth_privacy::{
-    ChosenMarginals, DpSgd, Marginals, MechanismError, Paid, Private, Records, RecordsError,
-    Released, Taint, UnitCount, insecure,
+    ChosenMarginals, DpSgd, Marginals, MechanismError, OwnedRows, Paid, PrivacyUnit, Private,
+    Records, RecordsError, Released, Taint, UnitCount, insecure,
 };
-use dpsynth_table::{Format, ReadOptions, Schema, SchemaError, TableError, read, read_header};
+use dpsynth_table::{
+    Format, OwnerColumn, ReadOptions, Schema, SchemaError, TableError, read, read_header,
+    read_owned,
+};
 use dpsynth_train::{
     ClassCounts, Generator, Measurements, StartingCounts, StepProgress, TrainError, TrainingPlan,
     fit, fit_copula, fit_decoder, fit_graphical, measure,
@@ -20,7 +23,7 @@ use thiserror::Error;
 use crate::folder::{Folder, FolderError};
 use crate::model_notes;
 use crate::plan::{MeasuredColumns, ModelPlan, PlanError, ReleasePlan, VaePlan};
-use crate::policy::Policy;
+use crate::policy::{MAX_ROWS, Policy};
 use crate::report::{self, Ingredients, Report};
 use crate::synthesise::{SynthesisError, synthesise};
 
@@ -87,9 +90,19 @@ pub fn release(
     } = request;
     // What can fail without a charge fails first; a header holds only what the policy states.
     let folder = Folder::begin(out)?;
-    let format = plan.format.map_or_else(|| Format::of_path(data), Ok)?;
+    let format = plan.format.map_or_else(|| Format::of_input(data), Ok)?;
     check_header(policy, data)?;
     let modelled = policy.modelled_schema(plan.engine)?;
+    // Nothing that could be known before may fail after the charge.
+    let room = policy.identifier_room();
+    if let (Some((column, room)), Some(rows)) = (room, plan.rows)
+        && room < rows
+    {
+        return Err(SynthesisError::NoRoom {
+            column: column.to_owned(),
+        }
+        .into());
+    }
     let (mut ledger, mut paid) = match protection {
         Protection::Ledger(path) => {
             let mut ledger = Ledger::open(&path, &terms(policy))?;
@@ -109,12 +122,14 @@ pub fn release(
     on_progress(Progress::Charged);
 
     on_progress(Progress::Loading);
-    // Derived columns are computed afterwards, so those of the file are not read.
+    // Derived columns are computed afterwards, and identifiers made up, so those of the file are not
+    // read.
     let ignored = policy
         .ignored
         .iter()
         .cloned()
         .chain(policy.derived())
+        .chain(policy.identifiers())
         .collect();
     let options = ReadOptions {
         format: None,
@@ -126,7 +141,7 @@ pub fn release(
         schema: modelled,
         options,
     };
-    let records = match Private::load(&paid, source, load) {
+    let records = match load_records(&mut paid, &plan.unit, policy, source) {
         Ok(records) => records,
         Err(error) => {
             if let Some(ledger) = &mut ledger {
@@ -138,12 +153,13 @@ pub fn release(
     // Others may charge the ledger while this release trains.
     drop(ledger);
 
-    let (generator, units) = fit_generator(&plan, &mut paid, &records, on_progress)?;
+    let (generator, noisy_rows) = fit_generator(&plan, &mut paid, &records, on_progress)?;
     drop(records);
     // ══ Below this line every value is released. ══
 
     on_progress(Progress::Sampling);
-    let rows = plan.rows.or(units).unwrap_or(1);
+    let most = room.map_or(u64::MAX, |(_, room)| room);
+    let rows = plan.rows.unwrap_or(noisy_rows.min(most));
     let rows = usize::try_from(rows).map_err(|_| ReleaseError::TooManyRows)?;
     let made = generator
         .clone()
@@ -228,7 +244,26 @@ struct Source {
     options: ReadOptions,
 }
 
-/// Reads the table inside the boundary.
+/// Reads the table inside the boundary, and caps the rows of each unit before anything else.
+fn load_records(
+    paid: &mut Paid,
+    unit: &PrivacyUnit,
+    policy: &Policy,
+    source: Source,
+) -> Result<Private<Records>, ReleaseError> {
+    let column = match unit {
+        PrivacyUnit::Row => return Private::load(paid, source, load),
+        PrivacyUnit::User { column, .. } => column,
+    };
+    let owner = OwnerColumn {
+        name: column.clone(),
+        missing_tokens: policy.dataset.missing_tokens.clone(),
+    };
+    let rows = Private::load(paid, (source, owner), load_owned)?;
+    Ok(paid.cap(rows)?)
+}
+
+/// Reads rows of which each is a unit.
 fn load(source: Source) -> Result<Records, ReleaseError> {
     let Source {
         path,
@@ -239,13 +274,30 @@ fn load(source: Source) -> Result<Records, ReleaseError> {
     Ok(Records::rows(schema.codes(), table.codes)?)
 }
 
+/// Reads rows that belong to units.
+fn load_owned((source, owner): (Source, OwnerColumn)) -> Result<OwnedRows, ReleaseError> {
+    let Source {
+        path,
+        schema,
+        options,
+    } = source;
+    let owned = read_owned(&path, &schema, options, &owner)?;
+    Ok(OwnedRows::new(
+        schema.codes(),
+        owned.table.codes,
+        owned.owners,
+    )?)
+}
+
 /// Runs every mechanism of the plan; the last values here that depend on records unreleased.
+///
+/// Returns the generator, and how many rows the noisy counts speak of.
 fn fit_generator(
     plan: &ReleasePlan,
     paid: &mut Paid,
     records: &Private<Records>,
     on_progress: &mut dyn FnMut(Progress),
-) -> Result<(Released<Generator>, Option<u64>), ReleaseError> {
+) -> Result<(Released<Generator>, u64), ReleaseError> {
     on_progress(Progress::Measuring);
     let units = match plan.units {
         Some(units) => units,
@@ -256,23 +308,38 @@ fn fit_generator(
         }
     };
     let expected = units as f64;
-    let generator = match &plan.model {
+    let (generator, counted_rows) = match &plan.model {
         ModelPlan::Decoder(decoder) => {
             let measured = measure_columns(plan, &decoder.columns, expected, paid, records)?;
             let steps = decoder.fit.steps + decoder.fit.refining_steps;
-            measured.map(|measurements| {
+            let rows = measured.total;
+            let fitted = measured.map(|measurements| {
                 Generator::Mixture(fit_decoder(&decoder.fit, &measurements, &mut |taken, _| {
                     on_progress(Progress::Fitting(StepProgress { taken, steps }));
                 }))
-            })
+            });
+            (fitted, rows)
         }
-        ModelPlan::Marginals(columns) => measure_columns(plan, columns, expected, paid, records)?
-            .map(|measurements| Generator::Graphical(fit_graphical(&measurements))),
-        ModelPlan::Copula(columns) => measure_columns(plan, columns, expected, paid, records)?
-            .map(|measurements| Generator::Copula(fit_copula(&measurements, &columns.orders))),
+        ModelPlan::Marginals(columns) => {
+            let measured = measure_columns(plan, columns, expected, paid, records)?;
+            let rows = measured.total;
+            let fitted = measured.map(|it| Generator::Graphical(fit_graphical(&it)));
+            (fitted, rows)
+        }
+        ModelPlan::Copula(columns) => {
+            let measured = measure_columns(plan, columns, expected, paid, records)?;
+            let rows = measured.total;
+            let fitted = measured.map(|it| Generator::Copula(fit_copula(&it, &columns.orders)));
+            (fitted, rows)
+        }
         ModelPlan::Vae(vae) => train(plan, vae, expected, paid, records, on_progress)?,
     };
-    Ok((generator, Some(units)))
+    let rows = match plan.unit {
+        PrivacyUnit::Row => units,
+        // The rows of all units, after the cap: as released counts say, within what can be written.
+        PrivacyUnit::User { .. } => counted_rows.round().clamp(1.0, MAX_ROWS as f64) as u64,
+    };
+    Ok((generator, rows))
 }
 
 /// Spends the charge for chosen marginals.
@@ -288,7 +355,8 @@ fn measure_columns(
     Ok(measure(&planned, &mut chosen.open(records)?)?)
 }
 
-/// Measures the counts to start from and trains the autoencoder.
+/// Measures the counts to start from and trains the autoencoder; returns it with the number of rows
+/// that the counts speak of.
 fn train(
     plan: &ReleasePlan,
     vae: &VaePlan,
@@ -296,20 +364,23 @@ fn train(
     paid: &mut Paid,
     records: &Private<Records>,
     on_progress: &mut dyn FnMut(Progress),
-) -> Result<Released<Generator>, ReleaseError> {
+) -> Result<(Released<Generator>, f64), ReleaseError> {
     let marginals = paid.authorize::<Marginals>()?;
-    let noise_stddev = marginals.mechanism().noise_multiplier.value();
+    let noise_stddev =
+        marginals.mechanism().noise_multiplier.value() * f64::from(plan.unit.max_rows());
     let sizes = &vae.shape.network().domain_sizes;
     let counts = marginals
         .measure(records)?
         .map(|marginals| starting_counts(sizes, vae.target, marginals, noise_stddev));
+    let columns = counts.one_way.len() as f64;
+    let rows = counts.one_way.iter().flatten().sum::<f64>() / columns;
     let training = TrainingPlan {
         shape: vae.shape.clone(),
         expected_units: units,
         optimiser: vae.optimiser,
         seed: plan.seed,
     };
-    Ok(fit(
+    let generator = fit(
         &training,
         &counts,
         paid.authorize::<DpSgd>()?,
@@ -317,7 +388,8 @@ fn train(
         &mut |step| {
             on_progress(Progress::Training(step));
         },
-    )?)
+    )?;
+    Ok((generator, rows))
 }
 
 /// Sorts measured marginals into the counts at which training starts. Without a target they are

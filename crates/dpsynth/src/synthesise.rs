@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use dpsynth_constraints::{Condition, Limits, RuleError, RuleOutcome, Rules};
 use dpsynth_privacy::PublicRng;
-use dpsynth_table::{Cell, Schema, SchemaError, Table, TableError};
+use dpsynth_table::{Cell, Domain, IdFormat, Schema, SchemaError, Table, TableError};
 use dpsynth_train::{Generator, TrainError};
 use thiserror::Error;
 
@@ -41,10 +41,11 @@ pub fn synthesise_where(
     rows: usize,
     seed: u64,
 ) -> Result<(Table, Vec<RuleOutcome>), SynthesisError> {
-    let condition = Condition::compile(condition, &policy.schema).map_err(first)?;
+    let ruled = policy.ruled_schema()?;
+    let condition = Condition::compile(condition, &ruled).map_err(first)?;
     let mut specs = policy.rule_specs.clone();
     specs.push(condition.as_rule());
-    let rules = Rules::compile(specs, &policy.schema).map_err(first)?;
+    let rules = Rules::compile(specs, &ruled).map_err(first)?;
     let modelled = policy.modelled_schema(engine(generator))?;
     let mut allowed = vec![None; modelled.columns().len()];
     for name in condition.columns_alone() {
@@ -138,9 +139,50 @@ fn draw_table(
         return Err(error.into());
     }
     let (frame, outcomes) = enforced?;
-    let table = Table::from_dataframe(&frame, &policy.schema)?;
+    let mut table = Table::from_dataframe(&frame, &policy.ruled_schema()?)?;
+    let mut rng = streams.stream(IDENTIFIERS);
+    for (position, column) in policy.schema.columns().iter().enumerate() {
+        if let Domain::Identifier { format } = &column.domain {
+            let texts = identifiers(format, rows, &mut rng).ok_or(SynthesisError::NoRoom {
+                column: column.name.clone(),
+            })?;
+            table = table.with_identifiers(position, &column.name, texts);
+        }
+    }
     table.conforms(&policy.schema)?;
     Ok((table, outcomes))
+}
+
+/// Makes up an identifier for every row, no two alike; nothing where the format has too few.
+///
+/// They are numbered from a place and in steps that the seed decides, so that they neither count the
+/// rows nor stand in order.
+fn identifiers(format: &IdFormat, rows: usize, rng: &mut PublicRng) -> Option<Vec<String>> {
+    let room = format.room();
+    if room < rows as u64 {
+        return None;
+    }
+    let mut below = |bound: u64| ((rng.uniform() * bound as f64) as u64).min(bound - 1);
+    let start = below(room);
+    // OK because a format has two identifiers at least.
+    let mut step = 1 + below(room - 1);
+    // A step without a common divisor meets every number once before it meets one again.
+    while common_divisor(step, room) != 1 {
+        step = 1 + step % (room - 1);
+    }
+    let number = |row: u64| {
+        let number = u128::from(start) + u128::from(step) * u128::from(row);
+        (number % u128::from(room)) as u64
+    };
+    Some(
+        (0..rows as u64)
+            .map(|row| format.write(number(row)))
+            .collect(),
+    )
+}
+
+fn common_divisor(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
 /// The engine that makes generators of this kind.
@@ -166,6 +208,7 @@ const CELL_PLACES: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0 - f64::EPSILON];
 const LATENTS: u64 = 1;
 const CELLS: u64 = 2;
 const CHOICES: u64 = 3;
+const IDENTIFIERS: u64 = 4;
 
 /// Why no rows could be drawn.
 #[derive(Debug, Error)]
@@ -176,6 +219,15 @@ pub enum SynthesisError {
         "no row of this model can meet the condition; check its values against the policy, or ask for less"
     )]
     Impossible,
+    /// A column has fewer identifiers than rows.
+    #[error(
+        "the format of `{column}` has fewer identifiers than the rows that were asked for; add a `#` to it, or ask \
+         for fewer rows"
+    )]
+    NoRoom {
+        /// The column.
+        column: String,
+    },
     /// The generator was made under another policy.
     #[error(
         "the model was made for other columns than the policy declares; use the policy of its own release"
@@ -197,18 +249,41 @@ pub enum SynthesisError {
 
 impl SynthesisError {
     /// The codes of this family.
-    pub const CODES: &'static [&'static str] = &["DPS5001", "DPS5002"];
+    pub const CODES: &'static [&'static str] = &["DPS5001", "DPS5002", "DPS5003"];
 
     /// The stable code of the diagnostic.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Impossible => "DPS5002",
+            Self::NoRoom { .. } => "DPS5003",
             Self::PolicyMismatch => "DPS5001",
             Self::Rule(error) => error.code(),
             Self::Schema(error) => error.code(),
             Self::Table(error) => error.code(),
             Self::Train(error) => error.code(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_identifiers_are_alike_and_all_are_reached() {
+        for (format, rows) in [("#", 10), ("@#", 260), ("P-######", 5_000)] {
+            let format = IdFormat::new(format).unwrap();
+            for seed in 0..5 {
+                let mut rng = PublicRng::from_seed(seed);
+                let made = identifiers(&format, rows, &mut rng).unwrap();
+                let distinct: std::collections::BTreeSet<&String> = made.iter().collect();
+                assert_eq!(distinct.len(), rows);
+                assert!(made.iter().all(|text| format.matches(text)));
+                assert!(rows == 10 || !made.is_sorted(), "in no order");
+            }
+        }
+        let ten = IdFormat::new("#").unwrap();
+        assert!(identifiers(&ten, 11, &mut PublicRng::from_seed(1)).is_none());
     }
 }

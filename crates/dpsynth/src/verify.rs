@@ -13,7 +13,7 @@ use dpsynth_train::Generator;
 use crate::folder::{MANIFEST, MODEL, manifest};
 use crate::model_notes;
 use crate::policy::Policy;
-use crate::readings::Question;
+use crate::readings::{Question, event_of_row};
 use crate::report::{Report, claim, markdown};
 
 /// One check of a release.
@@ -231,8 +231,10 @@ fn prices(report: &Report) -> Result<(), String> {
     if !agrees {
         return Err("the accountants' bounds are left out, or contradict the events".to_owned());
     }
+    let mechanisms = report.mechanisms.iter().map(|section| &section.mechanism);
     let question = Question {
         event: &composed,
+        event_of_row: &event_of_row(mechanisms, &privacy.unit),
         unit: &privacy.unit,
         adjacency: privacy.adjacency,
         delta,
@@ -283,9 +285,14 @@ fn rows(folder: &Path, report: &Report, policy: &Policy) -> Result<(), String> {
     if table.rows() as u64 != report.synthesis.rows {
         return Err("the table has another number of rows than the report states".to_owned());
     }
+    let frame = table.to_dataframe();
+    // Rules do not speak of identifiers.
+    let frame = (policy.identifiers().iter())
+        .try_fold(frame, |frame, name| frame.drop(name))
+        .map_err(|error| error.to_string())?;
     let broken = policy
         .rules
-        .check(&table.to_dataframe())
+        .check(&frame)
         .map_err(|error| error.to_string())?;
     match broken.first() {
         None => Ok(()),

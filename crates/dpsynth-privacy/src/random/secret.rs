@@ -121,6 +121,8 @@ pub(crate) enum Purpose {
     LatentDraws = 4,
     /// Keys of single authorisations.
     Derivation = 5,
+    /// Which rows of a unit are kept where it has too many.
+    RowChoice = 6,
 }
 
 /// One secret stream of random bits. It cannot be cloned, and its state is wiped when it is
@@ -144,6 +146,19 @@ impl SecretRng {
     pub(crate) fn next_u32(&mut self) -> u32 {
         self.0.next_u32()
     }
+
+    /// Draws a number from 0 to before `bound`, each equally likely; 0 where `bound` is 0.
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
+        // Words beyond the last whole multiple of the bound would favour small numbers.
+        let whole = (1u64 << 32) - (1u64 << 32) % u64::from(bound.max(1));
+        loop {
+            let word = u64::from(self.next_u32());
+            if word < whole {
+                // OK because a remainder is below the bound.
+                return (word % u64::from(bound.max(1))) as u32;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -159,6 +174,7 @@ mod tests {
             Purpose::PoissonSampling,
             Purpose::GradientNoise,
             Purpose::LatentDraws,
+            Purpose::RowChoice,
         ] {
             for step in 0..20 {
                 for block in 0..20 {

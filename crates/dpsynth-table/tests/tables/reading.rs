@@ -1,12 +1,14 @@
 //! Files that are read, and files that are refused with the right error.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::common::{categorical, integer, may_miss};
 use dpsynth_table::{
-    CellProblem, Cells, CodedTable, Column, Format, OutOfDomain, ReadOptions, Schema, TableError,
-    read, read_header,
+    CellProblem, Cells, CodedTable, Column, Format, OutOfDomain, OwnedTable, OwnerColumn,
+    ReadOptions, Schema, TableError, read, read_header, read_owned,
 };
+use flate2::{Compression, write::GzEncoder};
 use polars::prelude::{Column as FrameColumn, DataFrame, NamedFrom as _, ParquetWriter, Series};
 use tempfile::TempDir;
 
@@ -54,6 +56,106 @@ fn files_of_many_shapes_are_read() {
         assert_eq!(table.codes, [1, 0, 2, 2, 3, 2], "{text:?}");
         assert_eq!((table.rows(), table.columns), (3, 2));
     }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn compressed_files_are_read_whatever_their_name() {
+    let text = b"age,sex\n1,f\n2,?\n3,\n";
+    // Two members in one file, as parallel compressors write.
+    let two = [gzip(&text[..9]), gzip(&text[9..])].concat();
+    for (name, bytes) in [
+        ("t.csv.gz", gzip(text)),
+        ("t.CSV.GZ", two),
+        ("t.csv", gzip(text)),
+    ] {
+        let (_folder, path) = file(name, &bytes);
+        assert_eq!(read_header(&path, None, b',').unwrap(), ["age", "sex"]);
+        let table = read(&path, &schema(), ReadOptions::default()).unwrap();
+        assert_eq!(table.codes, [1, 0, 2, 2, 3, 2], "{name}");
+    }
+    let whole = gzip(text);
+    for cut in [3, 12, whole.len() - 4] {
+        let (_folder, path) = file("t.csv.gz", &whole[..cut]);
+        let error = read(&path, &schema(), ReadOptions::default()).unwrap_err();
+        assert_eq!(error.code(), "DPS1102", "{cut}");
+    }
+    assert_eq!(
+        Format::of_path(Path::new("t.csv.gz")).unwrap_err().code(),
+        "DPS1104",
+        "nothing compressed is written"
+    );
+    assert!(Format::of_input(Path::new("t.parquet.gz")).is_err());
+}
+
+fn read_by(name: &str, bytes: &[u8], owner: &str) -> Result<OwnedTable, TableError> {
+    let (_folder, path) = file(name, bytes);
+    let owner = OwnerColumn {
+        name: owner.to_owned(),
+        missing_tokens: vec!["nobody".to_owned()],
+    };
+    let schema = schema().select(&["age"]).unwrap();
+    let options = ReadOptions {
+        ignored: vec!["sex".to_owned(), owner.name.clone()],
+        ..ReadOptions::default()
+    };
+    read_owned(&path, &schema, options, &owner)
+}
+
+#[test]
+fn rows_of_the_same_owner_are_told() {
+    let text = "sex,id,age\nf,x,1\nm, y,2\n?,x ,3\n,\"y\",4\nf,X,5\n";
+    let owned = read_by("t.csv", text.as_bytes(), "id").unwrap();
+    assert_eq!(owned.table.codes, [1, 2, 3, 4, 5]);
+    assert_eq!(owned.owners, [0, 1, 0, 1, 2]);
+    assert_eq!(format!("{owned:?}"), "CodedTable { columns: 1, .. }");
+    for nobody in ["", " ", "nobody"] {
+        let error = read_by(
+            "t.csv",
+            format!("id,age\nx,1\n{nobody},2\n").as_bytes(),
+            "id",
+        );
+        let error = error.unwrap_err();
+        assert_eq!(error.code(), "DPS1116", "{nobody:?}");
+        assert!(
+            error.to_string().contains("record 2, column `id`"),
+            "{error}"
+        );
+    }
+    let error = read_by("t.csv", b"age,sex\n1,f\n", "id").unwrap_err();
+    assert_eq!(error.code(), "DPS1109");
+}
+
+#[test]
+fn owners_may_be_numbers_in_parquet_but_no_days() {
+    let owners = Series::new("id".into(), [7i64, 9, 7]);
+    let days = Series::new("day".into(), [1i32, 2, 3])
+        .cast(&polars::prelude::DataType::Date)
+        .unwrap();
+    let ages = Series::new("age".into(), [1i64, 2, 3]);
+    let columns = [owners, days, ages].map(FrameColumn::from).to_vec();
+    let mut frame = DataFrame::new(3, columns).unwrap();
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes).finish(&mut frame).unwrap();
+    let (_folder, path) = file("t.parquet", &bytes);
+    let read = |owner: &str| {
+        let owner = OwnerColumn {
+            name: owner.to_owned(),
+            missing_tokens: vec![],
+        };
+        let options = ReadOptions {
+            ignored: vec!["id".to_owned(), "day".to_owned()],
+            ..ReadOptions::default()
+        };
+        read_owned(&path, &schema().select(&["age"]).unwrap(), options, &owner)
+    };
+    assert_eq!(read("id").unwrap().owners, [0, 1, 0]);
+    assert_eq!(read("day").unwrap_err().code(), "DPS1114");
 }
 
 #[test]
@@ -137,7 +239,7 @@ fn missing_and_empty_files_are_told_apart() {
 
 #[test]
 fn unsupported_names_and_delimiters_are_refused() {
-    for name in ["t.csv.gz", "t.xlsx", "t"] {
+    for name in ["t.parquet.gz", "t.gz", "t.xlsx", "t"] {
         let found = read(Path::new(name), &schema(), ReadOptions::default()).unwrap_err();
         assert_eq!(found.code(), "DPS1104", "{name}");
     }

@@ -150,8 +150,8 @@ pub(super) enum Blame {
 /// Sorts a code by who must act.
 pub(super) fn blame(code: &str) -> Blame {
     match code {
-        // More than the policy allows, more than remains, a loosened cap, or a unit not supported.
-        "DPS0208" | "DPS0209" | "DPS0210" | "DPS4050" | "DPS4051" | "DPS4101" => Blame::Refused,
+        // More than the policy allows, more than remains, or a loosened cap.
+        "DPS0208" | "DPS0209" | "DPS0210" | "DPS4050" | "DPS4051" => Blame::Refused,
         "DPS5108" => Blame::Verification,
         _ if code.starts_with("DPS03") || code.starts_with("DPS90") => Blame::Bug,
         _ => Blame::Input,

@@ -75,7 +75,8 @@ fn draft(data: &Path, header: &[String], delimiter: u8) -> String {
          delimiter = {}\n\
          missing_tokens = [\"\", \"NA\"]  # OWNER: which texts mean that a cell is missing?\n\n\
          [privacy]\n\
-         unit = \"row\"                 # OWNER: does every person have one row only?\n\
+         unit = \"row\"                 # OWNER: does every person have one row only? If not, name the column that\n\
+         \x20                            # tells people apart: {{ user = \"column\", max_rows = 5 }}\n\
          adjacency = \"add_or_remove_one\"\n\
          epsilon_per_release = 1.0\n\
          delta_per_release = 1e-6\n\
@@ -99,8 +100,9 @@ fn draft(data: &Path, header: &[String], delimiter: u8) -> String {
             text,
             "\n[[column]]\n\
              name = {}\n\
-             kind = \"OWNER\"  # \"categorical\" with categories = [\"a\", \"b\"], \"integer\", \"float\" or \"date\" with\n\
-             \x20              # min = .. and max = .., or \"ignore\" to leave the column out\n\
+             kind = \"OWNER\"  # \"categorical\" with categories = [\"a\", \"b\"], \"boolean\", \"integer\", \"float\" or\n\
+             \x20              # \"date\" with min = .. and max = .., \"id\" for what names a person or record, or\n\
+             \x20              # \"ignore\" to leave the column out\n\
              missing = false\n\
              # reason = \"OWNER: where do the bounds or categories come from?\"\n",
             toml_string(column)

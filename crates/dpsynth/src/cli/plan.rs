@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use dpsynth_privacy::{Delta, Epsilon, Mechanism, ledger};
+use dpsynth_privacy::{Delta, Epsilon, Mechanism, PrivacyUnit, ledger};
 use dpsynth_table::Format;
 
 use super::args::{Asked, EngineName, FormatName, Plan};
@@ -108,13 +108,19 @@ fn head(page: &mut String, policy: &Policy, plan: &ReleasePlan) -> std::fmt::Res
         epsilon_up(plan.epsilon_spent),
         plan.delta.value()
     )?;
+    if let PrivacyUnit::User { column, max_rows } = &plan.unit {
+        writeln!(
+            page,
+            "  protected       all rows of one `{column}`, at most {max_rows} of which are used"
+        )?;
+    }
     match plan.units {
         Some(units) => writeln!(page, "  privacy units   {units} (public)")?,
         None => writeln!(page, "  privacy units   a noisy count will be paid for")?,
     }
     match plan.rows {
         Some(rows) => writeln!(page, "  rows            {rows}")?,
-        None => writeln!(page, "  rows            as many as the noisy count says")?,
+        None => writeln!(page, "  rows            as many as the noisy counts say")?,
     }
     match &plan.model {
         ModelPlan::Decoder(decoder) => writeln!(
@@ -157,7 +163,7 @@ fn stages(page: &mut String, plan: &ReleasePlan) -> std::fmt::Result {
             Mechanism::Marginals(marginals) => format!(
                 "{} histograms, noise of {:.1} rows in each cell",
                 marginals.column_sets.len(),
-                marginals.noise_multiplier.value()
+                marginals.noise_multiplier.value() * f64::from(plan.unit.max_rows())
             ),
             Mechanism::DpSgd(sgd) => format!(
                 "{} steps, sampling rate {:.4}, clip norm {}, noise multiplier {:.4}",

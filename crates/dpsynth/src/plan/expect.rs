@@ -52,7 +52,8 @@ pub(super) fn expectation(plan: &ReleasePlan) -> Expectation {
                 }
             }
             (Mechanism::Marginals(marginals), ModelPlan::Vae(vae)) => {
-                expected.foretell_counts(marginals.noise_multiplier.value(), vae, units);
+                let rows = f64::from(plan.unit.max_rows());
+                expected.foretell_counts(marginals.noise_multiplier.value() * rows, vae, units);
             }
             (Mechanism::DpSgd(sgd), ModelPlan::Vae(vae)) => {
                 expected.foretell_training(sgd, vae, units);

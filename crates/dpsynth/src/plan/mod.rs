@@ -38,7 +38,7 @@ pub struct ReleasePlan {
     pub adjacency: Adjacency,
     /// Number of units, if it is public.
     pub units: Option<u64>,
-    /// Rows to deliver, or `None` for the paid noisy number of units.
+    /// Rows to deliver, or `None` for what the noisy counts of the release say.
     pub rows: Option<u64>,
     /// Format to write, or `None` for that of the input.
     pub format: Option<Format>,
@@ -194,9 +194,6 @@ impl ReleasePlan {
         engine: Engine,
         seed: u64,
     ) -> Result<Self, PlanError> {
-        if policy.privacy.unit != PrivacyUnit::Row {
-            return Err(PlanError::UnitUnsupported);
-        }
         let units = match policy.privacy.expected_units {
             ExpectedUnits::Public(units) => Some(units),
             ExpectedUnits::Count => None,
@@ -224,7 +221,7 @@ impl ReleasePlan {
         }
         let columns = |pairs| MeasuredColumns {
             codes: schema.codes(),
-            orders: code_orders(&schema),
+            orders: code_orders(&schema, &policy.ordered),
             target,
             pairs,
         };
@@ -337,6 +334,12 @@ impl ReleasePlan {
         }
     }
 
+    /// What all stages show of one row of a unit, as one event to be priced under *replace one*.
+    #[must_use]
+    pub fn event_of_row(&self) -> DpEvent {
+        crate::readings::event_of_row(self.stages.iter().map(|stage| &stage.mechanism), &self.unit)
+    }
+
     /// What both accountants say about the release at its δ.
     ///
     /// # Errors
@@ -356,6 +359,7 @@ impl ReleasePlan {
     pub fn readings(&self, price: accountant::Price) -> Result<Readings, PlanError> {
         let question = Question {
             event: &self.event(),
+            event_of_row: &self.event_of_row(),
             unit: &self.unit,
             adjacency: self.adjacency,
             delta: self.delta,
@@ -478,13 +482,18 @@ fn composed(mechanisms: &[(Purpose, Mechanism)]) -> DpEvent {
     }
 }
 
-/// What the order of each column's codes means.
-fn code_orders(schema: &Schema) -> Vec<CodeOrder> {
+/// What the order of each column's codes means; `ordered` names the categories in an order.
+fn code_orders(schema: &Schema, ordered: &[String]) -> Vec<CodeOrder> {
     schema
         .columns()
         .iter()
         .zip(schema.coders())
         .map(|(column, coder)| match (&column.domain, coder.grid()) {
+            (Domain::Categorical { categories }, _) if ordered.contains(&column.name) => {
+                // OK because a column has at most 65,536 categories.
+                let values = categories.len() as u32;
+                CodeOrder::Ordered { values }
+            }
             (Domain::Categorical { .. }, _) | (_, None) => CodeOrder::Nominal,
             (_, Some(grid)) => CodeOrder::Ordered {
                 values: grid.cells(),
@@ -524,16 +533,11 @@ pub enum PlanError {
     /// The columns make no schema.
     #[error(transparent)]
     Schema(#[from] SchemaError),
-    /// Units of several rows.
-    #[error(
-        "units of several rows are not supported in this version; use `unit = \"row\"` only if no person has more than one row, otherwise wait for the version that caps rows"
-    )]
-    UnitUnsupported,
 }
 
 impl PlanError {
     /// The codes of this family.
-    pub const CODES: &'static [&'static str] = &["DPS4101"];
+    pub const CODES: &'static [&'static str] = &[];
 
     /// The stable code of the diagnostic.
     #[must_use]
@@ -543,7 +547,6 @@ impl PlanError {
             Self::Network(error) => error.code(),
             Self::Number(error) => error.code(),
             Self::Schema(error) => error.code(),
-            Self::UnitUnsupported => "DPS4101",
         }
     }
 }

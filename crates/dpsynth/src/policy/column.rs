@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use chrono::{NaiveDate, NaiveTime};
-use dpsynth_table::{Cells, Column, Domain, Missing, OutOfDomain};
+use dpsynth_table::{Cells, Column, Domain, IdFormat, Missing, OutOfDomain};
 
 use super::defaults::{date_cells, float_cells, integer_cells};
-use super::finding::{BAD_DATE, Finding, UNKNOWN_WORD, WRONG_TYPE};
+use super::finding::{BAD_DATE, BAD_TEXT, Finding, UNKNOWN_WORD, WRONG_TYPE};
 use super::head::reason;
 use super::section::{Field, Kind, Section};
 
@@ -16,8 +16,19 @@ pub(super) struct ColumnEntry {
     pub(super) name: Option<String>,
     /// Why it is so.
     pub(super) reason: Option<String>,
+    /// Whether the order of its categories means something.
+    pub(super) order: CategoryOrder,
     /// What becomes of the column.
     pub(super) fate: Fate,
+}
+
+/// Whether the order in which categories are listed means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CategoryOrder {
+    /// It does: from the least to the most.
+    Meant,
+    /// It does not, or the column has no categories.
+    None,
 }
 
 /// What becomes of a column.
@@ -42,8 +53,13 @@ pub(super) fn column(
     }
     let reason = reason(section, out);
     let kind = (section.required("kind", out)).and_then(|field| field.word(&KINDS, out));
+    let order = match kind {
+        Some(ColumnKind::Categorical) => order(section, out),
+        _ => CategoryOrder::None,
+    };
     let fate = match kind {
         Some(ColumnKind::Ignore) => Fate::Ignored,
+        Some(ColumnKind::Id) => identifier(section, name, out),
         Some(kind) => {
             kept(section, name, kind, missing_tokens, out).map_or(Fate::Broken, Fate::Kept)
         }
@@ -56,7 +72,17 @@ pub(super) fn column(
     ColumnEntry {
         name: name.map(str::to_owned),
         reason,
+        order,
         fate,
+    }
+}
+
+/// Reads whether the order of the categories means something.
+fn order(section: &mut Section<'_>, out: &mut Vec<Finding>) -> CategoryOrder {
+    let stated = section.optional("ordered");
+    match stated.and_then(|field| field.flag(out)) {
+        Some(true) => CategoryOrder::Meant,
+        Some(false) | None => CategoryOrder::None,
     }
 }
 
@@ -81,11 +107,14 @@ fn kept(
         None => Some(OutOfDomain::Stop),
     };
     let domain = match kind {
+        ColumnKind::Boolean => Some(Domain::Categorical {
+            categories: BOOLEANS.map(str::to_owned).to_vec(),
+        }),
         ColumnKind::Categorical => categorical(section, out),
         ColumnKind::Integer => integer(section, out),
         ColumnKind::Float => float(section, out),
         ColumnKind::Date => date(section, out),
-        ColumnKind::Ignore => None,
+        ColumnKind::Id | ColumnKind::Ignore => None,
     };
     Some(Column {
         name: name?.to_owned(),
@@ -98,6 +127,32 @@ fn kept(
         out_of_domain: out_of_domain?,
         missing_tokens: missing_tokens?,
     })
+}
+
+/// Reads an identifier: made up from a format, or left out without one.
+fn identifier(section: &mut Section<'_>, name: Option<&str>, out: &mut Vec<Finding>) -> Fate {
+    let Some(field) = section.optional("format") else {
+        return Fate::Ignored;
+    };
+    let Some(text) = field.filled_text(out) else {
+        return Fate::Broken;
+    };
+    match (IdFormat::new(text), name) {
+        (Ok(format), Some(name)) => Fate::Kept(Column {
+            name: name.to_owned(),
+            domain: Domain::Identifier { format },
+            missing: Missing::Refused,
+            out_of_domain: OutOfDomain::Stop,
+            missing_tokens: Vec::new(),
+        }),
+        (Ok(_), None) => Fate::Broken,
+        (Err(_), _) => {
+            let help = "write `#` for a digit and `@` for a letter, such as `P-######`";
+            let problem = format_args!("is {text:?}, which names one identifier at most");
+            field.blame(BAD_TEXT, problem, help, out);
+            Fate::Broken
+        }
+    }
 }
 
 fn categorical(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Domain> {
@@ -248,18 +303,22 @@ fn count_of(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<u32> {
 /// The kinds of columns that a policy knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ColumnKind {
+    Boolean,
     Categorical,
     Integer,
     Float,
     Date,
+    Id,
     Ignore,
 }
 
-const KINDS: [(&str, ColumnKind); 5] = [
+const KINDS: [(&str, ColumnKind); 7] = [
+    ("boolean", ColumnKind::Boolean),
     ("categorical", ColumnKind::Categorical),
     ("integer", ColumnKind::Integer),
     ("float", ColumnKind::Float),
     ("date", ColumnKind::Date),
+    ("id", ColumnKind::Id),
     ("ignore", ColumnKind::Ignore),
 ];
 
@@ -268,6 +327,9 @@ const FATES_OUT_OF_DOMAIN: [(&str, OutOfDomain); 3] = [
     ("missing", OutOfDomain::BecomesMissing),
     ("stop", OutOfDomain::Stop),
 ];
+
+/// The values of a boolean column, as they are written; those of Parquet are read as these.
+const BOOLEANS: [&str; 2] = ["false", "true"];
 
 /// Every key that a column of some kind has.
 pub(super) const KEYS: &[&str] = &[
@@ -278,6 +340,7 @@ pub(super) const KEYS: &[&str] = &[
     "missing_tokens",
     "out_of_domain",
     "categories",
+    "ordered",
     "min",
     "max",
     "cells",

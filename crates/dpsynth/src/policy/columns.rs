@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use dpsynth_table::{Column, Schema, SchemaError, SchemaProblem};
+use dpsynth_table::{Column, Domain, Schema, SchemaError, SchemaProblem};
 use toml::de::DeTable;
 
-use super::column::{self, ColumnEntry, Fate};
+use super::column::{self, CategoryOrder, ColumnEntry, Fate};
 use super::finding::{DUPLICATE, Finding, NOTHING_TO_MODEL, UNKNOWN_COLUMN, WRONG_COLUMN};
 use super::place;
 use super::section::Field;
@@ -57,6 +57,14 @@ impl<'a> Columns<'a> {
             _ => None,
         };
         self.entries.iter().filter_map(ignored).collect()
+    }
+
+    /// Returns the names of the columns whose categories are listed in an order that means something.
+    pub(super) fn ordered(&self) -> Vec<String> {
+        let meant = |entry: &&Entry<'_>| entry.column.order == CategoryOrder::Meant;
+        (self.entries.iter().filter(meant))
+            .filter_map(|entry| entry.column.name.clone())
+            .collect()
     }
 
     /// Returns why columns are as they are.
@@ -113,6 +121,7 @@ impl<'a> Columns<'a> {
     pub(super) fn expect_something_to_model(&self, derived: &[String], out: &mut Vec<Finding>) {
         let modelled = |entry: &Entry<'_>| match (&entry.column.fate, &entry.column.name) {
             (Fate::Ignored, _) => false,
+            (Fate::Kept(column), _) if is_identifier(column) => false,
             (_, Some(name)) => !derived.contains(name),
             (_, None) => true,
         };
@@ -121,7 +130,7 @@ impl<'a> Columns<'a> {
                 NOTHING_TO_MODEL,
                 self.span.clone(),
                 "no column is left to model",
-                "keep at least one column that is neither ignored nor derived",
+                "keep at least one column that is neither ignored, an identifier nor derived",
             ));
         }
     }
@@ -149,6 +158,31 @@ impl<'a> Columns<'a> {
         known
     }
 
+    /// Reports a unit's column that does not exist, or that would be modelled: who a row belongs to
+    /// is no property that synthetic rows should have.
+    pub(super) fn expect_identifier(
+        &self,
+        name: &str,
+        span: Option<Range<usize>>,
+        out: &mut Vec<Finding>,
+    ) {
+        if !self.expect_known(name, "the unit's column", span.clone(), out) {
+            return;
+        }
+        let kept = |entry: &Entry<'_>| match &entry.column.fate {
+            Fate::Kept(column) => !is_identifier(column),
+            Fate::Ignored | Fate::Broken => false,
+        };
+        if self.entry(name).is_some_and(kept) {
+            out.push(Finding::new(
+                WRONG_COLUMN,
+                span,
+                format!("the unit's column is `{name}`, which is modelled"),
+                "give that column the kind `id`: it says whose row it is, and is never released",
+            ));
+        }
+    }
+
     /// Reports a target that is not modelled.
     pub(super) fn expect_modelled(
         &self,
@@ -164,6 +198,8 @@ impl<'a> Columns<'a> {
             (self.entry(name)).is_some_and(|entry| matches!(entry.column.fate, Fate::Ignored));
         let fate = if ignored {
             "ignored"
+        } else if self.is_identifier(name) {
+            "an identifier"
         } else if derived.iter().any(|derived| derived == name) {
             "derived by a rule"
         } else {
@@ -171,6 +207,15 @@ impl<'a> Columns<'a> {
         };
         let problem = format_args!("is `{name}`, which is {fate}");
         target.blame(WRONG_COLUMN, problem, "name a column that is modelled", out);
+    }
+
+    /// Returns whether a column is an identifier that is made up.
+    pub(super) fn is_identifier(&self, name: &str) -> bool {
+        self.entry(name)
+            .is_some_and(|entry| match &entry.column.fate {
+                Fate::Kept(column) => is_identifier(column),
+                Fate::Ignored | Fate::Broken => false,
+            })
     }
 
     /// Reports an ignored column that is stated a second time; of two kept ones the schema knows.
@@ -197,6 +242,10 @@ impl<'a> Columns<'a> {
     fn entry(&self, name: &str) -> Option<&Entry<'a>> {
         (self.entries.iter()).find(|entry| entry.column.name.as_deref() == Some(name))
     }
+}
+
+fn is_identifier(column: &Column) -> bool {
+    matches!(column.domain, Domain::Identifier { .. })
 }
 
 /// Turns an error about one column of the schema into a finding with its place.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use dpsynth_privacy::{Adjacency, Delta, Epsilon, PrivacyUnit};
+use dpsynth_privacy::{Adjacency, BLOCK_ROWS, Delta, Epsilon, PrivacyUnit};
 use dpsynth_table::Format;
 
 use super::finding::{
@@ -277,4 +277,4 @@ const FORMATS: [(&str, Format); 2] = [("csv", Format::Csv), ("parquet", Format::
 const MAX_NAME: usize = 100;
 
 /// The largest cap on the rows of one user.
-const MAX_ROWS_PER_USER: u32 = 1_000_000;
+const MAX_ROWS_PER_USER: u32 = BLOCK_ROWS as u32;

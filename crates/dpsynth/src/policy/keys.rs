@@ -36,6 +36,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("target", "target = \"income\""),
     ("kind", "kind = \"integer\""),
     ("categories", "categories = [\"yes\", \"no\"]"),
+    ("ordered", "ordered = true"),
     ("min", "min = 0"),
     ("max", "max = 120"),
     ("format", "format = \"%Y-%m-%d\""),

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 use dpsynth_constraints::{RuleSpec, Rules};
 use dpsynth_privacy::{Adjacency, Delta, Epsilon, PrivacyUnit};
-use dpsynth_table::{Format, Schema, SchemaError};
+use dpsynth_table::{Column, Domain, Format, Schema, SchemaError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -50,6 +50,8 @@ pub struct Policy {
     pub schema: Schema,
     /// Columns of the file that are never read further than their header.
     pub ignored: Vec<String>,
+    /// Columns of categories that are listed from the least to the most.
+    pub ordered: Vec<String>,
     /// Why a column's bounds or categories are what they are, by column.
     pub column_reasons: BTreeMap<String, String>,
     /// What a sensible row is, ready to be enforced.
@@ -101,6 +103,31 @@ impl Policy {
         self.rules.derived_columns()
     }
 
+    /// Returns the columns whose identifiers are made up.
+    pub fn identifiers(&self) -> Vec<String> {
+        identifiers(&self.schema)
+    }
+
+    /// Returns the fewest identifiers that a column of them has room for, with its name.
+    pub fn identifier_room(&self) -> Option<(&str, u64)> {
+        let room = |column: &Column| match &column.domain {
+            Domain::Identifier { format } => Some(format.room()),
+            _ => None,
+        };
+        let columns = self.schema.columns().iter();
+        columns
+            .filter_map(|column| Some((column.name.as_str(), room(column)?)))
+            .min_by_key(|(_, room)| *room)
+    }
+
+    /// Returns the schema of the columns that rules speak of: all that are kept but the identifiers.
+    ///
+    /// # Errors
+    /// If no column is left, which a policy excludes.
+    pub fn ruled_schema(&self) -> Result<Schema, SchemaError> {
+        self.schema.without(&self.identifiers())
+    }
+
     /// Returns the schema of the columns that `engine` models.
     ///
     /// Cells are fine where counts tell which of them to take together; the autoencoder's are those
@@ -109,7 +136,7 @@ impl Policy {
     /// # Errors
     /// If no column is left, which a policy excludes.
     pub fn modelled_schema(&self, engine: Engine) -> Result<Schema, SchemaError> {
-        let schema = self.schema.without(&self.derived())?;
+        let schema = self.ruled_schema()?.without(&self.derived())?;
         match engine {
             Engine::Decoder | Engine::Marginals | Engine::Copula => schema.finer(),
             Engine::Vae => Ok(schema),
@@ -117,9 +144,10 @@ impl Policy {
     }
 
     /// Returns the columns that are modelled, in the order of the schema: all that are kept but the
-    /// derived ones.
+    /// derived ones and the identifiers.
     pub fn modelled(&self) -> Vec<&str> {
-        let derived = self.derived();
+        let mut derived = self.derived();
+        derived.extend(self.identifiers());
         let columns = self.schema.columns().iter();
         columns
             .map(|column| column.name.as_str())
@@ -227,7 +255,8 @@ impl Engine {
 /// What a release writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// How many rows, or `None` for the expected number of units.
+    /// How many rows, or `None` for the expected number of units where these are rows, and for the
+    /// noisy number of rows otherwise.
     pub rows: Option<u64>,
     /// The format, or `None` for that of the input.
     pub format: Option<Format>,
@@ -242,6 +271,15 @@ pub const MAX_ROWS: u64 = 1_000_000_000;
 /// The largest delta that a policy may allow: above it, a release that copies a random record could
 /// pass as private.
 pub const MAX_DELTA: f64 = 1e-3;
+
+/// Returns the columns of a schema whose identifiers are made up.
+fn identifiers(schema: &Schema) -> Vec<String> {
+    let columns = schema.columns().iter();
+    columns
+        .filter(|column| matches!(column.domain, Domain::Identifier { .. }))
+        .map(|column| column.name.clone())
+        .collect()
+}
 
 /// Returns `file` as seen from the folder of `policy`.
 fn beside(policy: &Path, file: &Path) -> PathBuf {

@@ -10,7 +10,7 @@ use super::finding::{BUG, Finding, Findings, SYNTAX};
 use super::head;
 use super::rule::{self, RuleEntry};
 use super::section::{Field, Section};
-use super::{Engine, Model, Output, Policy, place};
+use super::{Engine, Model, Output, Policy, identifiers, place};
 
 /// Reads a policy, or says everything that is wrong with it.
 pub(super) fn policy(text: &str) -> Result<Policy, Findings> {
@@ -89,7 +89,7 @@ fn root<'a>(table: &'a DeTable<'a>, text: &str, out: &mut Vec<Finding>) -> Optio
         && let PrivacyUnit::User { column, .. } = &privacy.unit
     {
         let span = place::value_of(table, "user").map(|value| value.span());
-        columns.expect_known(column, "the unit's column", span, out);
+        columns.expect_identifier(column, span, out);
     }
     columns.expect_something_to_model(&derived, out);
     let schema = columns.schema(out);
@@ -107,6 +107,7 @@ fn root<'a>(table: &'a DeTable<'a>, text: &str, out: &mut Vec<Finding>) -> Optio
         },
         schema: schema?,
         ignored: columns.ignored(),
+        ordered: columns.ordered(),
         column_reasons: columns.reasons(),
         rules: compiled?,
         rule_reasons: rules.iter().filter_map(RuleEntry::named_reason).collect(),
@@ -157,6 +158,8 @@ fn compile(
     text: &str,
     out: &mut Vec<Finding>,
 ) -> Option<Rules> {
+    // What identifiers are is decided after the rules, so that rules cannot speak of them.
+    let schema = &schema.without(&identifiers(schema)).ok()?;
     let readable: Vec<&RuleEntry<'_>> = rules.iter().filter(|rule| rule.spec.is_some()).collect();
     let specs = readable.iter().filter_map(|rule| rule.spec.clone());
     let errors = match Rules::compile(specs.collect(), schema) {
@@ -166,6 +169,12 @@ fn compile(
     for error in errors {
         let mut finding = rule::finding(&error, &readable, text);
         if let RuleProblem::UnknownColumn { column, .. } = &error.problem {
+            if columns.is_identifier(column) {
+                out.push(finding.with_note(format!(
+                    "column `{column}` has the kind `id`: it is made up after the rules"
+                )));
+                continue;
+            }
             if columns.may_be_broken(column) {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! Flags may only tighten what a policy allows.
 
-use dpsynth_privacy::{Delta, Epsilon};
+use dpsynth_privacy::{Delta, Epsilon, PrivacyUnit};
 use dpsynth_table::Format;
 use thiserror::Error;
 
@@ -14,7 +14,7 @@ pub struct Tightened {
     pub epsilon: Epsilon,
     /// The most delta that the release may spend.
     pub delta: Delta,
-    /// How many rows to write; `None` waits for the paid noisy count of units.
+    /// How many rows to write; `None` waits for the noisy counts of the release.
     pub rows: Option<u64>,
     /// The format to write, or `None` for that of the input.
     pub format: Option<Format>,
@@ -55,9 +55,10 @@ impl Policy {
                 allowed: allowed.value(),
             });
         }
-        let expected = match self.privacy.expected_units {
-            ExpectedUnits::Public(units) => Some(units),
-            ExpectedUnits::Count => None,
+        // How many rows people have together is private, so the number of people does not tell it.
+        let expected = match (&self.privacy.unit, self.privacy.expected_units) {
+            (PrivacyUnit::Row, ExpectedUnits::Public(units)) => Some(units),
+            (PrivacyUnit::User { .. }, _) | (_, ExpectedUnits::Count) => None,
         };
         let rows = rows.or(self.output.rows).or(expected);
         match rows {

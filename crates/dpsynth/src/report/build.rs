@@ -2,7 +2,7 @@
 
 use dpsynth_constraints::{RuleKind, RuleOutcome, RuleSpec};
 use dpsynth_privacy::ledger::{ChargeReceipt, LedgerSummary};
-use dpsynth_privacy::{DpEvent, Taint};
+use dpsynth_privacy::{DpEvent, PrivacyUnit, Taint};
 use dpsynth_table::{Column, Domain, Missing};
 
 use super::{
@@ -195,6 +195,9 @@ fn domain(column: &Column) -> String {
             None => format!("number from {min} to {max}"),
         },
         Domain::Date { min, max, .. } => format!("date from {min} to {max}"),
+        Domain::Identifier { format } => {
+            format!("identifier written as `{format}`, made up for each row")
+        }
     };
     if column.missing == Missing::Allowed {
         text.push_str(", or missing");
@@ -266,8 +269,14 @@ fn not_covered(policy: &Policy) -> Vec<String> {
         "a person with several rows: the unit is one row, so all rows of a person together cost more; `privacy.readings` says how much for 2, 5 and 10".to_owned(),
         "the randomness is ChaCha20 keyed by the operating system: the claim holds against attackers who cannot break it".to_owned(),
     ];
-    if policy.privacy.unit != dpsynth_privacy::PrivacyUnit::Row {
-        lines.remove(3);
+    if let PrivacyUnit::User { column, max_rows } = &policy.privacy.unit {
+        lines[3] = format!(
+            "a person who goes by several values of `{column}`: each value is protected as a person of its own"
+        );
+        lines.push(format!(
+            "of a person with more than {max_rows} rows, {max_rows} chosen at random were used, so people with many rows \
+             count for less in the release than in the data"
+        ));
     }
     if !policy.ignored.is_empty() {
         lines.push(format!(

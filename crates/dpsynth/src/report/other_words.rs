@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use dpsynth_privacy::{Adjacency, PrivacyUnit};
+use dpsynth_privacy::PrivacyUnit;
 
 use super::PrivacySection;
 use super::claim::epsilon_up;
@@ -71,20 +71,16 @@ pub(super) fn write(
 
 /// What the figures mean, for a reader who knows no mathematics.
 fn explanation(privacy: &PrivacySection) -> &'static str {
-    match (&privacy.unit, privacy.adjacency) {
-        (PrivacyUnit::Row, _) => {
+    match &privacy.unit {
+        PrivacyUnit::Row => {
             "The claim is about one row. Someone who has several rows in the table is protected less: for them the line \
              with at least as many rows counts. The larger ε, the weaker the protection. None of these figures \
              is the claim."
         }
-        (PrivacyUnit::User { .. }, Adjacency::AddOrRemoveOne) => {
-            "The claim is about all rows of one unit together, in the data or not. The figure for one row also covers that \
-             the row says something else, which the claim does not; that is why it may be larger, and no smaller one is \
-             proved. None of these figures is the claim."
-        }
-        (PrivacyUnit::User { .. }, Adjacency::ReplaceOne) => {
-            "The claim is about all rows of one unit together, whatever they say. One row is protected at least as well; no \
-             smaller figure is proved. None of these figures is the claim."
+        PrivacyUnit::User { .. } => {
+            "The claim is about all rows of one person together, and that is the figure to go by. The figure for one row \
+             is about less: that nobody can tell whether one row of a person is there, or what it says, for a reader who \
+             knows everything else about the person. It does not add up to the claim, and it is none."
         }
     }
 }

@@ -325,6 +325,10 @@ fn units_are_rows_or_users_of_a_column() {
     assert_eq!(privacy_codes(nobody), [finding::UNKNOWN_COLUMN]);
     let no_rows = "unit = { user = \"age\", max_rows = 0 }";
     assert_eq!(privacy_codes(no_rows), [finding::BAD_NUMBER]);
+    let many_rows = "unit = { user = \"age\", max_rows = 129 }";
+    assert_eq!(privacy_codes(many_rows), [finding::BAD_NUMBER]);
+    let modelled = "unit = { user = \"age\", max_rows = 5 }";
+    assert_eq!(privacy_codes(modelled), [finding::WRONG_COLUMN]);
     assert_eq!(privacy_codes("expected_units = 0"), [finding::BAD_NUMBER]);
     assert_eq!(privacy_codes("expected_units = 1.5"), [finding::WRONG_TYPE]);
     assert_eq!(
@@ -332,6 +336,74 @@ fn units_are_rows_or_users_of_a_column() {
         [finding::UNKNOWN_WORD]
     );
     assert_eq!(privacy_codes("expected_units = \"count\""), [""; 0]);
+}
+
+#[test]
+fn identifiers_are_made_up_or_left_out() {
+    let age = "[[column]]\nname = \"age\"\nkind = \"integer\"\nmin = 0\nmax = 120\n";
+    let id = |keys: &str| format!("[[column]]\nname = \"p\"\nkind = \"id\"\n{keys}\n{age}");
+    let dropped = valid(&id(""));
+    assert_eq!(dropped.ignored, ["p"]);
+    assert!(dropped.identifiers().is_empty());
+    let made_up = valid(&id("format = \"P-###\""));
+    assert_eq!(made_up.identifiers(), ["p"]);
+    assert_eq!(made_up.modelled(), ["age"]);
+    assert_eq!(made_up.identifier_room(), Some(("p", 1000)));
+    for engine in Engine::ALL {
+        let modelled = made_up.modelled_schema(engine).expect("a schema");
+        assert_eq!(modelled.names().collect::<Vec<_>>(), ["age"]);
+    }
+    // The unit's column may be one; a target, a rule and the only column may not.
+    let unit = PARTS[2]
+        .1
+        .replace("\"row\"", "{ user = \"p\", max_rows = 5 }");
+    valid(&format!("{unit}\n{}", id("format = \"P-###\"")));
+    let codes = |text: &str| -> Vec<&'static str> {
+        match Policy::parse(&complete(text, &PARTS)) {
+            Ok(_) => Vec::new(),
+            Err(findings) => findings.iter().map(|finding| finding.code).collect(),
+        }
+    };
+    assert_eq!(codes(&id("format = \"P\"")), [finding::BAD_TEXT]);
+    assert_eq!(codes(&id("format = 3")), [finding::WRONG_TYPE]);
+    assert_eq!(codes(&id("missing = true")), [finding::UNKNOWN_KEY]);
+    let made_up = id("format = \"P-###\"");
+    let target = format!("[model]\ntarget = \"p\"\n{made_up}");
+    assert_eq!(codes(&target), [finding::WRONG_COLUMN]);
+    let rule = format!("{made_up}\n[[rule]]\nname = \"r\"\nsql = \"p <> 'P-000'\"\n");
+    assert_eq!(codes(&rule).len(), 1);
+    let alone = "[[column]]\nname = \"p\"\nkind = \"id\"\nformat = \"P-###\"\n";
+    assert_eq!(codes(alone), [finding::NOTHING_TO_MODEL]);
+}
+
+#[test]
+fn booleans_and_ordered_categories_are_known() {
+    let none: [&str; 0] = [];
+    assert_eq!(column_codes("kind = \"boolean\"\nmissing = true"), none);
+    let listed = "kind = \"boolean\"\ncategories = [\"no\", \"yes\"]";
+    assert_eq!(column_codes(listed), [finding::UNKNOWN_KEY]);
+    assert_eq!(
+        column_codes("kind = \"integer\"\nmin = 0\nmax = 1\nordered = true"),
+        [finding::UNKNOWN_KEY]
+    );
+    let column = "[[column]]\nname = \"x\"\nkind = \"categorical\"\n\
+                  categories = [\"low\", \"high\"]\nmissing = true\n";
+    assert!(valid(column).ordered.is_empty());
+    assert!(
+        valid(&format!("{column}ordered = false"))
+            .ordered
+            .is_empty()
+    );
+    let policy = valid(&format!("{column}ordered = true"));
+    assert_eq!(policy.ordered, ["x"]);
+    let asked = policy.tighten(None, None, None, None).expect("allowed");
+    let plan = crate::plan::ReleasePlan::new(&policy, &asked, Engine::Copula, 1).expect("a plan");
+    let columns = plan.model.measured_columns().expect("measured columns");
+    // The missing cell stands alone, after the order.
+    assert_eq!(
+        columns.orders,
+        [dpsynth_train::CodeOrder::Ordered { values: 2 }]
+    );
 }
 
 #[test]

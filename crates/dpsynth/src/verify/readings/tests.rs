@@ -1,9 +1,11 @@
 //! Honest readings pass, and each that states too little is caught.
 
-use dpsynth_privacy::{Adjacency, Delta, DpEvent, PrivacyUnit};
+use dpsynth_privacy::{
+    Adjacency, ChosenMarginals, Delta, DpEvent, Mechanism, NoiseMultiplier, PrivacyUnit,
+};
 
 use super::*;
-use crate::readings::OtherUnit;
+use crate::readings::{OtherUnit, event_of_row};
 
 fn counts() -> DpEvent {
     DpEvent::SelfComposed {
@@ -45,6 +47,8 @@ fn honest<'a>(
 ) -> (Readings, Question<'a>, Price) {
     let question = Question {
         event,
+        // As for mechanisms that show of one row what they show of its unit.
+        event_of_row: event,
         unit,
         adjacency,
         delta: Delta::new(1e-6).expect("a delta"),
@@ -87,6 +91,43 @@ fn one_row_of_a_user_costs_what_replacing_the_user_costs() {
     assert_eq!(epsilons(&readings), expected);
     let (readings, _, price) = honest(&event, &unit, Adjacency::ReplaceOne);
     assert_eq!(epsilons(&readings), [Some(price.epsilon()); 2]);
+}
+
+#[test]
+fn one_row_of_a_user_costs_less_where_all_mechanisms_count() {
+    let noise_multiplier = NoiseMultiplier::new(4.0).expect("in range");
+    let chosen = Mechanism::ChosenMarginals(ChosenMarginals { noise_multiplier });
+    for max_rows in [1, 4] {
+        let unit = PrivacyUnit::User {
+            column: "patient".to_owned(),
+            max_rows,
+        };
+        for adjacency in [Adjacency::AddOrRemoveOne, Adjacency::ReplaceOne] {
+            let question = Question {
+                event: &chosen.event(),
+                event_of_row: &event_of_row([&chosen].into_iter(), &unit),
+                unit: &unit,
+                adjacency,
+                delta: Delta::new(1e-6).expect("a delta"),
+            };
+            let price = accountant::price(question.event, adjacency, question.delta);
+            let price = price.expect("a price");
+            let readings = Readings::new(question, price).expect("readings");
+            assert_eq!(check(&readings, question, price), Ok(()));
+            // One row is taken out and one put in: √2 rows, where the noise is for all of them.
+            let row = DpEvent::Gaussian {
+                noise_multiplier: 4.0 * f64::from(max_rows) / 2f64.sqrt(),
+            };
+            let row = accountant::price(&row, Adjacency::AddOrRemoveOne, question.delta);
+            let row = row.expect("a price").epsilon();
+            let stated = epsilons(&readings)[1].expect("a price for the row");
+            assert!((stated / row - 1.0).abs() < 1e-3, "{stated} {row}");
+            // A release that states less is caught.
+            let mut lowered = readings.clone();
+            lowered.other_units[1].price = OtherPrice::Epsilon(stated * 0.99);
+            assert!(check(&lowered, question, price).is_err());
+        }
+    }
 }
 
 #[test]
