@@ -135,24 +135,21 @@ impl Combinations {
             left -= weight(candidate);
             left < 0.0
         });
-        // Where none of them occurs, all are alike. A draw of exactly one, which the contract
-        // excludes, still takes the last candidate.
-        let alike = (uniform() * candidates.len() as f64) as usize;
-        Some(*drawn.unwrap_or(&candidates[alike.min(candidates.len() - 1)]))
+        // Rounding, and a draw of exactly one, which the contract excludes, take the last candidate.
+        drawn.or(candidates.last()).copied()
     }
 
-    /// Returns how often each code of each column occurs, as a share of the rows.
+    /// Returns how often each code of each column occurs, and once more, so that none is impossible.
     fn occurrences(&self, keys: &[Vec<Code>]) -> Vec<Vec<f64>> {
         let mut occurrences: Vec<Vec<f64>> = self
             .codes
             .iter()
-            .map(|codes| vec![0.0; codes.len()])
+            .map(|codes| vec![1.0; codes.len()])
             .collect();
-        let row = (keys.len() as f64).recip();
         for key in keys {
             for (code, occurrences) in key.iter().zip(&mut occurrences) {
                 if let Code::Listed(code) = code {
-                    occurrences[*code as usize] += row;
+                    occurrences[*code as usize] += 1.0;
                 }
             }
         }

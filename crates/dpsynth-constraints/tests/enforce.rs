@@ -182,6 +182,36 @@ fn a_swap_that_leaves_a_domain_is_a_redraw() {
 }
 
 #[test]
+fn combinations_repair_keeps_the_shares_of_what_it_draws_from() {
+    let allowed: &[&[&str]] = &[&["primary", "1"], &["primary", "2"]];
+    let rules = compile(vec![rule(
+        "known",
+        combinations(&["school", "grade"], allowed),
+    )]);
+    let grades = |count: i64| vec![count; if count == 1 { 60 } else { 20 }];
+    let mut rows = rows_with(Series::new("school".into(), vec!["primary"; 100]));
+    rows.with_column(
+        Series::new("grade".into(), [grades(1), grades(2), grades(9)].concat()).into(),
+    )
+    .expect("a hundred rows");
+    let mut evenly = (0..20).map(|place| (f64::from(place) + 0.5) / 20.0);
+    let (table, _) = rules
+        .enforce(
+            100,
+            &mut |_| rows.clone(),
+            &mut || evenly.next().expect("twenty broken rows"),
+            Limits::default(),
+        )
+        .expect("every row can be repaired");
+    let ones = numbers(&table, "grade")
+        .iter()
+        .filter(|&&grade| grade == Some(1))
+        .count();
+    // Three quarters of the twenty; drawn alike, it would be half of them.
+    assert_eq!(ones, 60 + 15);
+}
+
+#[test]
 fn combinations_repair_agrees_in_the_leading_columns() {
     let allowed: &[&[&str]] = &[
         &["f", "primary", "1"],
@@ -206,7 +236,8 @@ fn combinations_repair_agrees_in_the_leading_columns() {
     ] {
         rows.with_column(series.into()).expect("five rows");
     }
-    let mut choices = [0.6, 0.7].into_iter();
+    // Grades 1 and 2 weigh 2 and 1 here, by how often they occur and once more.
+    let mut choices = [0.7, 0.7].into_iter();
     let mut draws = 0;
     let mut draw = |wanted: usize| {
         draws += 1;

@@ -184,7 +184,7 @@ const BALANCED_ROWS: usize = 1 << 15;
 /// Times that every cell is offered for a swap, at most.
 const MOST_SWEEPS: usize = 5;
 /// Cells of pairs that are looked at on the way, about.
-const MOST_OFFERS: usize = 300_000_000;
+const MOST_OFFERS: usize = 100_000_000;
 
 #[cfg(test)]
 mod tests {
