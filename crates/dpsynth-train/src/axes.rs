@@ -166,23 +166,31 @@ fn scores(rows: &[f64], axis: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// Makes vectors orthogonal to those before them, and of length 1 (Gram & Schmidt).
+/// Makes vectors orthogonal to those before them, and of length 1 (Gram & Schmidt, twice, because once
+/// leaves rounding that counts where little is left). What is nothing but rounding becomes 0.
 fn orthonormalise(vectors: &mut [Vec<f64>]) {
     for place in 0..vectors.len() {
         let (before, rest) = vectors.split_at_mut(place);
         let vector = &mut rest[0];
-        for other in before {
-            let along: f64 = vector.iter().zip(other.iter()).map(|(a, b)| a * b).sum();
-            vector
-                .iter_mut()
-                .zip(other)
-                .for_each(|(value, other)| *value -= along * *other);
+        let whole = length(vector);
+        for other in before.iter().chain(before.iter()) {
+            let along: f64 = vector.iter().zip(other).map(|(a, b)| a * b).sum();
+            for (value, other) in vector.iter_mut().zip(other) {
+                *value -= along * other;
+            }
         }
-        let length = vector.iter().map(|value| value * value).sum::<f64>().sqrt();
-        // What has no length is no axis, and is left out later.
-        let scale = length.max(f64::MIN_POSITIVE).recip();
+        let left = length(vector);
+        let scale = if left > ROUNDING * whole {
+            left.recip()
+        } else {
+            0.0
+        };
         vector.iter_mut().for_each(|value| *value *= scale);
     }
+}
+
+fn length(vector: &[f64]) -> f64 {
+    vector.iter().map(|value| value * value).sum::<f64>().sqrt()
 }
 
 impl Points {
@@ -228,6 +236,8 @@ impl Points {
 const LATENTS: u64 = 0;
 const DRAWN: usize = 2000;
 const ITERATIONS: usize = 60;
+/// Part of a vector that rounding can leave.
+const ROUNDING: f64 = 1e-10;
 /// Share below which an axis is rounding.
 const SMALLEST_AXIS: f64 = 1e-9;
 
