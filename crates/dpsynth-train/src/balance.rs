@@ -40,7 +40,7 @@ impl Components<'_> {
         for column in 0..columns {
             self.draw_column(column, &counts, rng, rows);
         }
-        if sweeps == 0 {
+        if sweeps == 0 || counts.iter().all(|&count| count < 2) {
             return;
         }
         let Some(mut excess) = Excess::new(self, &counts) else {
@@ -69,6 +69,10 @@ impl Components<'_> {
         let mut drawn = Vec::new();
         let mut places = rows[column..].iter_mut().step_by(columns);
         for (shares, &count) in self.shares.chunks_exact(self.groups()).zip(counts) {
+            // What gives no row owes nothing, and under a condition may have no share of any group.
+            if count == 0 {
+                continue;
+            }
             let shares = &shares[groups.clone()];
             let sum: f64 = shares.iter().map(|&share| f64::from(share)).sum();
             drawn.clear();
@@ -251,6 +255,26 @@ mod tests {
         let first = rows.chunks_exact(2).filter(|row| row[0] == 0).count();
         assert!((25..=26).contains(&first), "{first}");
         assert!(rows[2 * first..].iter().all(|&group| group == 1));
+    }
+
+    #[test]
+    fn a_component_that_gives_no_row_leaves_the_others_as_they_are() {
+        // The first component has lost all groups of the first column to a condition.
+        let shares = [0.0, 0.0, 0.5, 0.5, 0.5, 0.5, 0.25, 0.75];
+        let components = Components {
+            weights: &[0.0, 1.0],
+            shares: &shares,
+            starts: &[0, 2, 4],
+            classed_by: None,
+        };
+        let mut rows = vec![0; 2 * 1000];
+        components.draw(&mut PublicRng::from_seed(1), 1, &mut rows);
+        let ones = |column: usize| {
+            let places = rows[column..].iter().step_by(2);
+            places.filter(|&&group| group == 1).count()
+        };
+        assert!(ones(0).abs_diff(500) <= 2, "{}", ones(0));
+        assert!(ones(1).abs_diff(750) <= 2, "{}", ones(1));
     }
 
     #[test]
