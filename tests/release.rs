@@ -24,6 +24,7 @@ fn a_release_is_whole_verifies_and_is_charged() {
             "MANIFEST",
             "model.safetensors",
             "policy.toml",
+            "report.html",
             "report.json",
             "report.md",
             "synthetic.csv"
@@ -254,6 +255,7 @@ fn a_changed_byte_in_any_file_is_found() {
         "model.safetensors",
         "policy.toml",
         "report.json",
+        "report.html",
         "report.md",
         "synthetic.csv",
         "MANIFEST",

@@ -162,6 +162,23 @@ impl Coder {
         }
     }
 
+    /// Reads a cell as a value of the domain, after what the column says about cells outside it.
+    ///
+    /// # Errors
+    /// As [`Coder::encode`].
+    pub(crate) fn settle<'a>(&'a self, cell: Cell<'a>) -> Result<Cell<'a>, CellProblem> {
+        let code = self.encode(cell)?;
+        if self.missing_code() == Some(code) {
+            return Ok(Cell::Missing);
+        }
+        match self.code_of(cell) {
+            Ok(_) => self.value_of(cell),
+            // A clipped cell lies at the bound, which is an end of the first or the last cell.
+            Err(CellProblem::BelowMinimum) => Ok(self.decode(code, 0.0)),
+            Err(_) => Ok(self.decode(code, 1.0 - f64::EPSILON)),
+        }
+    }
+
     /// Draws a cell of a code, evenly over the values that the code stands for.
     ///
     /// `uniform` is in [0, 1). The cell is always in the domain, and encodes to the same code.

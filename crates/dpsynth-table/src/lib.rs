@@ -73,6 +73,7 @@ pub use identifier::{IdFormat, IdFormatError};
 pub use owner::OwnerColumn;
 pub use read::{
     CodedTable, Format, OwnedTable, ReadOptions, read, read_header, read_owned, read_table,
+    read_unprotected,
 };
 pub use schema::{Cells, Column, Domain, Missing, OutOfDomain, Schema};
 pub use schema_error::{SchemaError, SchemaProblem};

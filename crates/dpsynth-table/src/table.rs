@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use polars::prelude::{Column as FrameColumn, DataFrame, NamedFrom as _, PolarsResult, Series};
 
-use crate::encode::{Cell, CellProblem};
+use crate::encode::{Cell, CellProblem, Coder};
 use crate::error::TableError;
 use crate::schema::{Domain, Missing, Schema};
 use crate::series;
@@ -136,6 +136,15 @@ impl Table {
     /// When columns are missing or unexpected, or a cell is no value of its column's kind or none
     /// of its categories.
     pub fn from_dataframe(frame: &DataFrame, schema: &Schema) -> Result<Self, TableError> {
+        Self::from_cells(frame, schema, Coder::value_of)
+    }
+
+    /// As [`Table::from_dataframe`], where `value` says what a cell becomes.
+    pub(crate) fn from_cells(
+        frame: &DataFrame,
+        schema: &Schema,
+        value: for<'a> fn(&'a Coder, Cell<'a>) -> Result<Cell<'a>, CellProblem>,
+    ) -> Result<Self, TableError> {
         let names: Vec<&str> = frame
             .columns()
             .iter()
@@ -164,7 +173,7 @@ impl Table {
                 .as_materialized_series();
             let mut values = Values::with_capacity(&column.domain, rows);
             series::for_each_cell(cells, &column.domain, name, index + 1, |row, cell| {
-                let value = coder.value_of(cell);
+                let value = value(coder, cell);
                 let value = value.map_err(|problem| TableError::of_cell(name, row, problem))?;
                 match (&mut values, value) {
                     (Values::Categorical { positions, .. }, Cell::Text(text)) => {

@@ -181,6 +181,7 @@ pub fn release(
     folder.write_model(&model)?;
     folder.write_text("report.json", &report.to_json())?;
     folder.write_text("report.md", &report::markdown(&report))?;
+    folder.write_text("report.html", &report::html(&report))?;
     folder.write_text("policy.toml", &policy.text)?;
     folder.finish()?;
     Ok(report)

@@ -14,7 +14,7 @@ use crate::folder::{MANIFEST, MODEL, manifest};
 use crate::model_notes;
 use crate::policy::Policy;
 use crate::readings::{Question, event_of_row};
-use crate::report::{Report, claim, markdown};
+use crate::report::{Report, claim, html, markdown};
 
 /// One check of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,8 +88,8 @@ pub fn verify(folder: &Path, ledger: Option<&Path>) -> Vec<Check> {
         prices(&report),
     );
     check(
-        "report.md says what report.json says",
-        page(folder, &report),
+        "report.md and report.html say what report.json says",
+        pages(folder, &report),
     );
     check(
         "every row is in the schema and obeys every rule",
@@ -257,12 +257,16 @@ fn covers(stated: Option<f64>, price: f64) -> bool {
     stated.is_some_and(|stated| stated >= price * (1.0 - RELATIVE_TOLERANCE))
 }
 
-fn page(folder: &Path, report: &Report) -> Result<(), String> {
-    if read_text(folder, "report.md")? == markdown(report) {
-        Ok(())
-    } else {
-        Err("the page differs from what report.json gives".to_owned())
+fn pages(folder: &Path, report: &Report) -> Result<(), String> {
+    for (name, rendered) in [
+        ("report.md", markdown(report)),
+        ("report.html", html(report)),
+    ] {
+        if read_text(folder, name)? != rendered {
+            return Err(format!("{name} differs from what report.json gives"));
+        }
     }
+    Ok(())
 }
 
 fn rows(folder: &Path, report: &Report, policy: &Policy) -> Result<(), String> {

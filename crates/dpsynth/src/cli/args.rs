@@ -40,11 +40,25 @@ pub(super) enum Command {
     Inspect(Inspect),
     /// Recompute everything in a release that can be recomputed
     Verify(Verify),
+    /// Compare a release with the real table, for the custodian's own screen only
+    Evaluate(Evaluate),
+    /// Write the report of a release in another form
+    Report(ReportForm),
     /// Look into the ledger of a data set
     #[command(subcommand)]
     Ledger(LedgerCommand),
     /// Explain a diagnostic, such as DPS4003
     Explain(Explain),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages of all commands
+    Man {
+        /// Folder to write them to; it is made if it does not exist
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -142,6 +156,52 @@ pub(super) struct Verify {
     /// Ledger that the release was charged to; without it, that part is not checked
     #[arg(long, value_name = "FILE")]
     pub(super) ledger: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Evaluate {
+    /// Folder of a release
+    pub(super) folder: PathBuf,
+    /// The real table that the release was made from
+    #[arg(long, value_name = "REAL")]
+    pub(super) against: PathBuf,
+    /// Real rows that the release was not made from; without them, half of the real rows are set aside
+    #[arg(long, value_name = "FILE")]
+    pub(super) holdout: Option<PathBuf>,
+    /// Column that learners predict; the policy's target by default
+    #[arg(long, value_name = "COLUMN")]
+    pub(super) target: Option<String>,
+    /// Folder to make, outside of every release; `evaluation` by default
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportForm {
+    /// Folder of a release
+    pub(super) folder: PathBuf,
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t = ReportFormat::Md)]
+    pub(super) format: ReportFormat,
+    /// File to write; without it, the report is printed
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+}
+
+/// Forms of a report by the names that flags use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// One page that needs nothing else
+    Html,
+    /// As it lies in the release
+    Json,
+    /// Markdown
+    Md,
+    /// An entry for OpenDP's registry of deployments, to be completed by hand
+    Registry,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use dpsynth_evaluate::EvaluateError;
 use dpsynth_privacy::NumberError;
 use dpsynth_privacy::ledger::LedgerError;
 use dpsynth_table::{TableError, WriteError};
@@ -23,7 +24,14 @@ pub(super) enum CliError {
     )]
     Defect { place: String },
     #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+    #[error(transparent)]
     Folder(#[from] FolderError),
+    #[error(
+        "{} lies inside a release, and an evaluation is made from the real data without protection; name a folder elsewhere with `--out`",
+        .0.display()
+    )]
+    InsideRelease(PathBuf),
     #[error("{} exists already; name another file, nothing is ever overwritten", .0.display())]
     FileExists(PathBuf),
     #[error("{} cannot be read or written ({source}); check the path and its permissions", .path.display())]
@@ -46,6 +54,8 @@ pub(super) enum CliError {
         flag: &'static str,
         source: NumberError,
     },
+    #[error("{} holds no report that this program can read ({why}); name the folder of a release, made by the same version", .folder.display())]
+    NoReport { folder: PathBuf, why: String },
     #[error("the operating system gave no random seed; check its random device, or pass `--seed`")]
     NoSeed,
     #[error(transparent)]
@@ -82,7 +92,7 @@ impl CliError {
     /// The codes of this family.
     pub(super) const CODES: &'static [&'static str] = &[
         "DPS5101", "DPS5102", "DPS5103", "DPS5104", "DPS5105", "DPS5106", "DPS5107", "DPS5108",
-        "DPS5109", "DPS9001",
+        "DPS5109", "DPS5121", "DPS5122", "DPS9001",
     ];
 
     /// Wraps an error of the file system.
@@ -97,7 +107,10 @@ impl CliError {
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Defect { .. } => "DPS9001",
+            Self::Evaluate(error) => error.code(),
             Self::Folder(error) => error.code(),
+            Self::InsideRelease(_) => "DPS5121",
+            Self::NoReport { .. } => "DPS5122",
             Self::FileExists(_) => "DPS5101",
             Self::Io { .. } => "DPS5102",
             Self::DataMissing => "DPS5103",
@@ -151,7 +164,7 @@ pub(super) enum Blame {
 pub(super) fn blame(code: &str) -> Blame {
     match code {
         // More than the policy allows, more than remains, or a loosened cap.
-        "DPS0208" | "DPS0209" | "DPS0210" | "DPS4050" | "DPS4051" => Blame::Refused,
+        "DPS0208" | "DPS0209" | "DPS0210" | "DPS4050" | "DPS4051" | "DPS5121" => Blame::Refused,
         "DPS5108" => Blame::Verification,
         _ if code.starts_with("DPS03") || code.starts_with("DPS90") => Blame::Bug,
         _ => Blame::Input,

@@ -2,12 +2,15 @@
 
 mod args;
 mod error;
+mod evaluate;
 mod explain;
 mod init;
 mod inspect;
+mod manners;
 mod plan;
 mod progress;
 mod release;
+mod report;
 mod show;
 
 use std::io::{IsTerminal, Write};
@@ -76,6 +79,10 @@ fn dispatch(command: &Command) -> Result<(), CliError> {
         Command::Sample(sample) => release::sample(sample),
         Command::Inspect(inspect) => inspect::run(inspect),
         Command::Verify(verify) => show::verify(verify),
+        Command::Evaluate(evaluate) => evaluate::run(evaluate),
+        Command::Report(form) => report::run(form),
+        Command::Completions { shell } => manners::completions(*shell),
+        Command::Man { folder } => manners::manual(folder),
         Command::Ledger(LedgerCommand::Show { ledger, policy }) => {
             show::ledger(ledger.as_deref(), policy)
         }

@@ -82,8 +82,8 @@ fn summary(report: &Report, out: &Path) -> String {
     let _ = writeln!(text, "  {:<16} {}", "folder", out.display());
     let _ = writeln!(
         text,
-        "\nRead {} and check the release with `dpsynth verify {}`.",
-        out.join("report.md").display(),
+        "\nOpen {} and check the release with `dpsynth verify {}`.",
+        out.join("report.html").display(),
         out.display()
     );
     text

@@ -212,7 +212,19 @@ fn rules(page: &mut String, report: &Report) -> std::fmt::Result {
 fn synthesis(page: &mut String, report: &Report) -> std::fmt::Result {
     let synthesis = &report.synthesis;
     writeln!(page, "## How the rows were made\n")?;
-    let model = match &synthesis.model {
+    writeln!(
+        page,
+        "Engine `{}`: {}. {} rows were drawn from the released model with the public seed {}.\n",
+        synthesis.engine,
+        model(&synthesis.model),
+        synthesis.rows,
+        synthesis.seed
+    )
+}
+
+/// Says what was fitted.
+pub(super) fn model(model: &ModelSection) -> String {
+    match model {
         ModelSection::Decoder { fit } => format!(
             "a decoder, fitted to the noisy marginals alone: {} fixed latents of {} coordinates, two hidden layers of {}, \
              {} steps; then its components by themselves, {} steps",
@@ -229,12 +241,7 @@ fn synthesis(page: &mut String, report: &Report) -> std::fmt::Result {
             "a variational autoencoder with {} latent coordinates, encoder layers {:?} and decoder layers {:?}",
             network.latent, network.encoder_hidden, network.decoder_hidden
         ),
-    };
-    writeln!(
-        page,
-        "Engine `{}`: {model}. {} rows were drawn from the released model with the public seed {}.\n",
-        synthesis.engine, synthesis.rows, synthesis.seed
-    )
+    }
 }
 
 fn list(page: &mut String, title: &str, lines: &[String]) -> std::fmt::Result {
@@ -245,7 +252,7 @@ fn list(page: &mut String, title: &str, lines: &[String]) -> std::fmt::Result {
     writeln!(page)
 }
 
-fn unit(unit: &PrivacyUnit) -> String {
+pub(super) fn unit(unit: &PrivacyUnit) -> String {
     match unit {
         PrivacyUnit::Row => "one row".to_owned(),
         PrivacyUnit::User { column, max_rows } => {
@@ -254,7 +261,7 @@ fn unit(unit: &PrivacyUnit) -> String {
     }
 }
 
-fn adjacency(adjacency: Adjacency) -> &'static str {
+pub(super) fn adjacency(adjacency: Adjacency) -> &'static str {
     match adjacency {
         Adjacency::AddOrRemoveOne => "differ in the presence of one unit (add or remove)",
         Adjacency::ReplaceOne => "differ in the content of one unit (replace)",
@@ -310,7 +317,7 @@ pub(crate) fn mechanism(mechanism: &Mechanism) -> String {
     }
 }
 
-fn percent(rate: f64) -> String {
+pub(super) fn percent(rate: f64) -> String {
     format!("{:.2} %", rate * 100.0)
 }
 

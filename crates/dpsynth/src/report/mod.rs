@@ -6,8 +6,10 @@
 
 mod build;
 mod claim;
+mod html;
 mod markdown;
 mod other_words;
+mod registry;
 
 use dpsynth_constraints::RuleOutcome;
 use dpsynth_privacy::{Adjacency, DpEvent, Mechanism, PrivacyUnit};
@@ -21,10 +23,12 @@ use crate::readings::Readings;
 pub use build::{Ingredients, build};
 pub use claim::claim;
 pub(crate) use claim::{delta_text, epsilon_down, epsilon_up};
+pub use html::html;
 pub(crate) use markdown::capital;
 pub use markdown::markdown;
 pub(crate) use markdown::mechanism as mechanism_in_words;
 pub(crate) use other_words::plan_lines;
+pub use registry::registry;
 
 /// Version of the report's format.
 pub const REPORT_VERSION: u32 = 3;

@@ -70,7 +70,7 @@ pub(super) fn write(
 }
 
 /// What the figures mean, for a reader who knows no mathematics.
-fn explanation(privacy: &PrivacySection) -> &'static str {
+pub(super) fn explanation(privacy: &PrivacySection) -> &'static str {
     match &privacy.unit {
         PrivacyUnit::Row => {
             "The claim is about one row. Someone who has several rows in the table is protected less: for them the line \

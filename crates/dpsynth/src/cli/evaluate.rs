@@ -1,0 +1,231 @@
+//! `dpsynth evaluate`: how far a release is from the real table, for the custodian's own screen.
+
+use std::fmt::Write as _;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use dpsynth_evaluate::{
+    Column, Evaluation, Question, RuleFigures, Table, Values, evaluate, html, markdown,
+};
+use dpsynth_privacy::PrivacyUnit;
+use dpsynth_table::{self as table, Format, ReadOptions, Schema, read_header, read_unprotected};
+
+use super::args::Evaluate;
+use super::error::CliError;
+use super::{print, read_policy};
+use crate::folder::{FolderError, MANIFEST};
+use crate::policy::Policy;
+
+/// Compares a release with the real table and writes the figures beside it.
+pub(super) fn run(args: &Evaluate) -> Result<(), CliError> {
+    let out = args.out.as_deref().unwrap_or(Path::new("evaluation"));
+    // What can fail before a row is read fails first.
+    outside_of_releases(out)?;
+    let policy = read_policy(&args.folder.join("policy.toml"))?;
+    let real = Side::read(&args.against, &policy, policy.dataset.delimiter)?;
+    let holdout = args
+        .holdout
+        .as_deref()
+        .map(|path| Side::read(path, &policy, policy.dataset.delimiter))
+        .transpose()?;
+    let synthetic = Side::read(&synthetic_table(&args.folder)?, &policy, b',')?;
+    let rules = rules(&policy, &real, &synthetic);
+    let target = args.target.as_deref().or(policy.model.target.as_deref());
+    let question = Question {
+        real: &real.plain,
+        holdout: holdout.as_ref().map(|side| &side.plain),
+        synthetic: &synthetic.plain,
+        target,
+    };
+    let found = evaluate(question, rules)?;
+    let subject = format!(
+        "{} against {}",
+        policy.dataset.name,
+        args.against
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+    );
+    write_pages(out, &found, &subject)?;
+    if args.json {
+        print(&json(&found));
+    } else {
+        print(&summary(&found, out));
+    }
+    Ok(())
+}
+
+/// One table, as rules see it and as it is compared.
+struct Side {
+    table: table::Table,
+    plain: Table,
+}
+
+impl Side {
+    /// Reads a table with the columns that the policy keeps, but for identifiers, and for derived
+    /// columns that the file does not have.
+    fn read(path: &Path, policy: &Policy, delimiter: u8) -> Result<Self, CliError> {
+        let header = read_header(path, None, delimiter)?;
+        let absent: Vec<String> = policy
+            .derived()
+            .into_iter()
+            .filter(|name| !header.contains(name))
+            .collect();
+        let schema = policy
+            .ruled_schema()
+            .and_then(|schema| schema.without(&absent))
+            .map_err(crate::release::ReleaseError::from)?;
+        let mut ignored = policy.ignored.clone();
+        ignored.extend(policy.identifiers());
+        if let PrivacyUnit::User { column, .. } = &policy.privacy.unit {
+            ignored.push(column.clone());
+        }
+        let options = ReadOptions {
+            format: None,
+            delimiter,
+            ignored,
+        };
+        let table = read_unprotected(path, &schema, options)?;
+        let plain = plain(&table, &schema)?;
+        Ok(Self { table, plain })
+    }
+}
+
+fn plain(table: &table::Table, schema: &Schema) -> Result<Table, CliError> {
+    let columns = table.columns().iter().zip(schema.columns());
+    let columns = columns.map(|(column, _)| Column {
+        name: column.name.clone(),
+        values: match &column.values {
+            table::Values::Categorical {
+                categories,
+                positions,
+            } => Values::Category {
+                codes: positions.iter().map(|it| it.map(u32::from)).collect(),
+                levels: categories.to_vec(),
+            },
+            table::Values::Date(days) => Values::Numeric(
+                days.iter()
+                    .map(|day| day.map(|day| f64::from(day.to_epoch_days())))
+                    .collect(),
+            ),
+            table::Values::Float(numbers) => Values::Numeric(numbers.clone()),
+            table::Values::Integer(numbers) => {
+                Values::Numeric(numbers.iter().map(|it| it.map(|it| it as f64)).collect())
+            }
+            // Identifiers are not read.
+            table::Values::Identifier(_) => Values::Numeric(Vec::new()),
+        },
+    });
+    Ok(Table::new(columns.collect())?)
+}
+
+fn synthetic_table(folder: &Path) -> Result<PathBuf, CliError> {
+    [Format::Csv, Format::Parquet]
+        .into_iter()
+        .map(|format| folder.join(format!("synthetic.{}", format.extension())))
+        .find(|path| path.is_file())
+        .ok_or_else(|| {
+            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+            CliError::io(&folder.join("synthetic.csv"), missing)
+        })
+}
+
+fn rules(policy: &Policy, real: &Side, synthetic: &Side) -> Vec<RuleFigures> {
+    let kept = |side: &Side| {
+        let rows = side.table.rows() as f64;
+        policy
+            .rules
+            .check(&side.table.to_dataframe())
+            .ok()
+            .map(|broken| {
+                move |name: &str| {
+                    let count = broken.iter().find(|it| it.name == name);
+                    1.0 - count.map_or(0.0, |it| it.count as f64) / rows
+                }
+            })
+    };
+    let (of_real, of_synthetic) = (kept(real), kept(synthetic));
+    let Some(of_synthetic) = of_synthetic else {
+        return Vec::new();
+    };
+    policy
+        .rule_specs
+        .iter()
+        .map(|spec| RuleFigures {
+            name: spec.name.clone(),
+            kept_real: of_real.as_ref().map(|kept| kept(&spec.name)),
+            kept_synthetic: of_synthetic(&spec.name),
+        })
+        .collect()
+}
+
+/// Refuses a place inside a release: whoever publishes that folder would publish the evaluation.
+fn outside_of_releases(out: &Path) -> Result<(), CliError> {
+    if out.exists() {
+        return Err(FolderError::Exists {
+            path: out.to_owned(),
+        }
+        .into());
+    }
+    let absolute = std::path::absolute(out).map_err(|source| CliError::io(out, source))?;
+    let existing = absolute.ancestors().find(|path| path.exists());
+    // Links and dots are followed as far as there is something to follow.
+    let resolved = existing.map(fs::canonicalize).transpose();
+    let resolved = resolved.map_err(|source| CliError::io(out, source))?;
+    let inside = resolved
+        .iter()
+        .flat_map(|path| path.ancestors())
+        .any(|path| path.join(MANIFEST).is_file() && path.join("report.json").is_file());
+    if inside {
+        return Err(CliError::InsideRelease(out.to_owned()));
+    }
+    Ok(())
+}
+
+/// Writes the three forms, readable by the owner alone where the system knows owners.
+fn write_pages(out: &Path, found: &Evaluation, subject: &str) -> Result<(), CliError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(out)
+        .map_err(|source| CliError::io(out, source))?;
+    let pages = [
+        ("evaluation.json", json(found)),
+        ("evaluation.md", markdown(found, subject)),
+        ("evaluation.html", html(found, subject)),
+    ];
+    for (name, text) in pages {
+        let path = out.join(name);
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(|source| CliError::io(&path, source))?;
+    }
+    Ok(())
+}
+
+fn json(found: &Evaluation) -> String {
+    let mut text = serde_json::to_string_pretty(found).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn summary(found: &Evaluation, out: &Path) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{}\n", found.stamp);
+    for (name, figure) in found.summary() {
+        let _ = writeln!(text, "  {name:<28} {figure}");
+    }
+    let _ = writeln!(
+        text,
+        "\nPictures and all figures: {}",
+        out.join("evaluation.html").display()
+    );
+    text
+}

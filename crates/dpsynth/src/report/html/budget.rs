@@ -1,0 +1,197 @@
+//! The budget as pictures.
+
+use dpsynth_page::picture::{Part, Texture, Words, stacked};
+use dpsynth_page::{Align, Grid};
+use maud::{Markup, html as fragment};
+
+use crate::report::claim::{delta_text, epsilon_down, epsilon_up};
+use crate::report::markdown::{adjacency, unit};
+use crate::report::{LedgerSection, Report};
+
+/// Writes the section.
+pub(super) fn section(report: &Report) -> Markup {
+    let privacy = &report.privacy;
+    let spent = privacy
+        .epsilon_spent
+        .map_or_else(|| "unbounded".to_owned(), epsilon_up);
+    fragment! {
+        dl.facts {
+            div { dt { "ε asked for" } dd { (privacy.epsilon_asked) } }
+            div { dt { "ε spent" } dd { (spent) } }
+            div { dt { "δ" } dd { (format!("{:e}", privacy.delta)) } }
+            @if let Some(ledger) = &report.ledger {
+                div { dt { "ε that remains for this data set" }
+                    dd { (epsilon_down(ledger.after.epsilon_remaining)) small { "of " (ledger.epsilon_for_life) } } }
+            }
+        }
+        p { "The unit of the claim is " strong { (unit(&privacy.unit)) } ". Neighbouring data sets " (adjacency(privacy.adjacency))
+            ". The larger ε, the weaker the protection." }
+        @if let Some(ledger) = &report.ledger { (over_all_releases(ledger, privacy.epsilon_spent.unwrap_or(0.0))) }
+        (of_this_release(report))
+        (stages(report))
+        @if let Some(ledger) = &report.ledger { (ledger_table(ledger)) }
+        @else { p { "Nothing was charged to a ledger." } }
+        (policy(report))
+    }
+}
+
+fn over_all_releases(ledger: &LedgerSection, spent: f64) -> Markup {
+    let before = ledger.before.epsilon_spent;
+    let remaining = ledger.after.epsilon_remaining;
+    let parts = [
+        Part {
+            label: "spent by earlier releases",
+            value: before,
+            shown: epsilon_up(before),
+            texture: Texture::Light,
+        },
+        Part {
+            label: "spent by this release",
+            value: spent,
+            shown: epsilon_up(spent),
+            texture: Texture::Solid,
+        },
+        Part {
+            label: "remaining",
+            value: remaining,
+            shown: epsilon_down(remaining),
+            texture: Texture::Empty,
+        },
+    ];
+    let description = format!(
+        "Of {} for life, {} was spent before, {} by this release, and {} remains",
+        ledger.epsilon_for_life, parts[0].shown, parts[1].shown, parts[2].shown
+    );
+    let words = Words {
+        title: "ε over all releases of this data set",
+        description: &description,
+    };
+    fragment! {
+        figure {
+            figcaption { strong { (words.title) } ", of " (ledger.epsilon_for_life) " for life" }
+            (stacked(words, &parts, ledger.epsilon_for_life))
+        }
+    }
+}
+
+fn of_this_release(report: &Report) -> Markup {
+    let (asked, allowed) = (
+        report.privacy.epsilon_asked,
+        report.policy.epsilon_per_release,
+    );
+    let spent = report.privacy.epsilon_spent.unwrap_or(0.0);
+    let parts = [
+        Part {
+            label: "spent",
+            value: spent,
+            shown: report
+                .privacy
+                .epsilon_spent
+                .map_or_else(|| "unbounded".to_owned(), epsilon_up),
+            texture: Texture::Solid,
+        },
+        Part {
+            label: "asked for",
+            value: asked - spent,
+            shown: format!("{asked}"),
+            texture: Texture::Light,
+        },
+        Part {
+            label: "allowed by the policy",
+            value: allowed - asked,
+            shown: format!("{allowed}"),
+            texture: Texture::Empty,
+        },
+    ];
+    let description = format!(
+        "The policy allows {allowed}; {asked} was asked for; {} was spent",
+        parts[0].shown
+    );
+    let words = Words {
+        title: "ε of this release",
+        description: &description,
+    };
+    fragment! {
+        figure {
+            figcaption { strong { (words.title) } ", of " (allowed) " that the policy allows for one" }
+            (stacked(words, &parts, allowed))
+        }
+    }
+}
+
+/// One bar for each mechanism, on the scale of the largest.
+fn stages(report: &Report) -> Markup {
+    let alone: Vec<f64> = report
+        .mechanisms
+        .iter()
+        .filter_map(|section| section.epsilon_alone)
+        .collect();
+    let largest = alone
+        .iter()
+        .fold(0.0f64, |most, &epsilon| most.max(epsilon));
+    if alone.len() < 2 || largest <= 0.0 {
+        return fragment! {};
+    }
+    fragment! {
+        h3 { "Stage by stage" }
+        p.quiet { "What each mechanism would cost alone. Together they cost less than the sum, so the bars do not add up." }
+        @for section in &report.mechanisms {
+            @if let Some(epsilon) = section.epsilon_alone {
+                @let words = Words { title: section.purpose.describe(), description: "ε of this mechanism alone" };
+                (stacked(words, &[Part {
+                    label: section.purpose.describe(), value: epsilon, shown: epsilon_up(epsilon), texture: Texture::Solid,
+                }], largest))
+            }
+        }
+    }
+}
+
+fn ledger_table(ledger: &LedgerSection) -> Markup {
+    let mut grid = Grid::new(
+        "The ledger before and after this release",
+        &[
+            ("sum over all releases", Align::Word),
+            ("before", Align::Number),
+            ("after", Align::Number),
+            ("cap", Align::Number),
+        ],
+    );
+    grid.row([
+        "ε spent",
+        &epsilon_up(ledger.before.epsilon_spent),
+        &epsilon_up(ledger.after.epsilon_spent),
+        &format!("{}", ledger.epsilon_for_life),
+    ]);
+    grid.row([
+        "ε remaining",
+        &epsilon_down(ledger.before.epsilon_remaining),
+        &epsilon_down(ledger.after.epsilon_remaining),
+        "",
+    ]);
+    grid.row([
+        "δ spent",
+        &delta_text(ledger.before.delta_spent),
+        &delta_text(ledger.after.delta_spent),
+        &delta_text(ledger.delta_for_life),
+    ]);
+    fragment! {
+        (grid.render())
+        p { "This release is charge " code { (ledger.charge) } ", record " (ledger.sequence)
+            " of the ledger. The hash of its last record was then " code { (ledger.head_hash) } "." }
+    }
+}
+
+fn policy(report: &Report) -> Markup {
+    let policy = &report.policy;
+    fragment! {
+        h3 { "What the policy allows" }
+        p { "The file " code { "policy.toml" } " beside this page, with the SHA-256 " code { (policy.sha256) } ", allows ε = "
+            (policy.epsilon_per_release) " and δ = " (format!("{:e}", policy.delta_per_release)) " for one release. "
+            @match policy.expected_units {
+                Some(units) => { "It states " (units) " privacy units as a public figure." }
+                None => { "It states no number of privacy units; a noisy one was paid for." }
+            }
+        }
+        @if let Some(reason) = &policy.reason { p { "The owner's reason: " q { (reason) } } }
+    }
+}
