@@ -11,6 +11,7 @@
 mod column;
 mod columns;
 mod defaults;
+mod domain;
 mod finding;
 mod head;
 mod keys;

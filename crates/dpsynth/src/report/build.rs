@@ -3,7 +3,7 @@
 use dpsynth_constraints::{RuleKind, RuleOutcome, RuleSpec};
 use dpsynth_privacy::ledger::{ChargeReceipt, LedgerSummary};
 use dpsynth_privacy::{DpEvent, PrivacyUnit, Taint};
-use dpsynth_table::{Column, Domain, Missing};
+use dpsynth_table::{Column, Domain, Missing, OutOfDomain};
 
 use super::{
     Accountants, ColumnSection, LedgerSection, LedgerSums, MechanismSection, ModelSection,
@@ -198,7 +198,16 @@ fn domain(column: &Column) -> String {
         Domain::Identifier { format } => {
             format!("identifier written as `{format}`, made up for each row")
         }
+        Domain::Timestamp { min, max, .. } => format!("time from {min} to {max}"),
     };
+    if let Some(after) = &column.after {
+        let (least, most) = (after.at_least, after.at_most);
+        let columns = after.columns.join("` + `");
+        text.push_str(&format!(", {least} to {most} after `{columns}`"));
+    }
+    if let OutOfDomain::BecomesCategory(category) = &column.out_of_domain {
+        text.push_str(&format!("; what is not listed becomes `{category}`"));
+    }
     if column.missing == Missing::Allowed {
         text.push_str(", or missing");
     }
