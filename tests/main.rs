@@ -19,4 +19,5 @@ mod program;
 mod recompute;
 mod release;
 mod replay;
+mod sealed;
 mod workspace;

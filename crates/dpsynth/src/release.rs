@@ -5,7 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use dpsynth_privacy::ledger::{ChargeRequest, Digest, Ledger, LedgerError, LedgerTerms};
+use dpsynth_privacy::ledger::{
+    ChargeRequest, Digest, Ledger, LedgerError, LedgerTerms, UniverseTerms,
+};
 use dpsynth_privacy::{
     ChosenMarginals, DpSgd, Marginals, MechanismError, OwnedRows, Paid, PrivacyUnit, Private,
     Records, RecordsError, Released, Taint, UnitCount, insecure,
@@ -43,8 +45,13 @@ pub struct ReleaseRequest<'a> {
 
 /// Whether anything protects what comes out.
 pub enum Protection {
-    /// The ledger at this path is charged.
-    Ledger(PathBuf),
+    /// A ledger is charged.
+    Ledger {
+        /// The ledger of the data set.
+        path: PathBuf,
+        /// The ledger of the universe, where the policy names one.
+        universe: Option<PathBuf>,
+    },
     /// Nothing is charged and no noise is added; the release is stamped as not private.
     None,
 }
@@ -71,9 +78,9 @@ pub enum Progress {
 /// Carries out a release and returns its report.
 ///
 /// # Guarantee
-/// The ledger holds the charge before the table is opened. The folder appears whole, by one
-/// rename, or not at all. If the table cannot be read, no mechanism has run, and the charge is
-/// handed back.
+/// The ledger holds the charge before the table is opened, and names the release before the folder
+/// appears, whole, by one rename, or not at all. If the table cannot be read, no mechanism has run,
+/// and the charge is handed back.
 ///
 /// # Errors
 /// If the budget, the policy, the table, the rules or the file system do not allow it.
@@ -104,9 +111,12 @@ pub fn release(
         .into());
     }
     let (mut ledger, mut paid) = match protection {
-        Protection::Ledger(path) => {
+        Protection::Ledger { path, universe } => {
             let mut ledger = Ledger::open(&path, &terms(policy))?;
-            let paid = ledger.charge(charge(policy, &plan))?;
+            if let (Some(path), Some(terms)) = (universe, universe_terms(policy)) {
+                ledger = ledger.within(&path, &terms)?;
+            }
+            let paid = ledger.reserve(charge(policy, &plan))?;
             (Some(ledger), paid)
         }
         Protection::None => {
@@ -150,8 +160,6 @@ pub fn release(
             return Err(error);
         }
     };
-    // Others may charge the ledger while this release trains.
-    drop(ledger);
 
     let (generator, noisy_rows) = fit_generator(&plan, &mut paid, &records, on_progress)?;
     drop(records);
@@ -182,7 +190,10 @@ pub fn release(
     folder.write_text("report.json", &report.to_json())?;
     folder.write_text("report.md", &report::markdown(&report))?;
     folder.write_text("policy.toml", &policy.text)?;
-    folder.finish()?;
+    folder.finish(|manifest| match &mut ledger {
+        Some(ledger) => Ok(Some(ledger.commit(paid, manifest)?)),
+        None => Ok::<_, ReleaseError>(None),
+    })?;
     Ok(report)
 }
 
@@ -196,6 +207,18 @@ pub fn terms(policy: &Policy) -> LedgerTerms {
         lifetime_epsilon: policy.privacy.epsilon_for_life,
         lifetime_delta: policy.privacy.delta_for_life,
     }
+}
+
+/// The terms under which the policy's universe is kept, if it names one.
+#[must_use]
+pub fn universe_terms(policy: &Policy) -> Option<UniverseTerms> {
+    let universe = policy.universe.as_ref()?;
+    Some(UniverseTerms {
+        universe: universe.name.clone(),
+        adjacency: policy.privacy.adjacency,
+        lifetime_epsilon: universe.epsilon_for_life,
+        lifetime_delta: universe.delta_for_life,
+    })
 }
 
 fn charge(policy: &Policy, plan: &ReleasePlan) -> ChargeRequest {

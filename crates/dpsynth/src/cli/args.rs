@@ -153,6 +153,31 @@ pub(super) enum LedgerCommand {
         /// The policy that names the ledger
         #[arg(long, default_value = "dpsynth.toml", value_name = "FILE")]
         policy: PathBuf,
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check every line, signature, price and sum of a ledger, and the releases charged to it
+    Verify {
+        /// The ledger; that of the policy by default
+        ledger: Option<PathBuf>,
+        /// The policy that names the ledger
+        #[arg(long, default_value = "dpsynth.toml", value_name = "FILE")]
+        policy: PathBuf,
+        /// Folder of a release that must be in the ledger; may be given several times
+        #[arg(long, value_name = "DIR")]
+        release: Vec<PathBuf>,
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Vouch for a ledger as it stands: sign one from before signatures, or replace a lost checkpoint
+    Adopt {
+        /// The ledger; that of the policy by default
+        ledger: Option<PathBuf>,
+        /// The policy that names the ledger
+        #[arg(long, default_value = "dpsynth.toml", value_name = "FILE")]
+        policy: PathBuf,
     },
 }
 

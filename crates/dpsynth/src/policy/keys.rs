@@ -13,6 +13,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("version", "version = 1"),
     ("dataset", "[dataset]"),
     ("privacy", "[privacy]"),
+    ("universe", "[universe]"),
     ("model", "[model]"),
     ("column", "[[column]]"),
     ("rule", "[[rule]]"),

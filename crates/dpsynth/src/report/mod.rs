@@ -27,7 +27,7 @@ pub(crate) use markdown::mechanism as mechanism_in_words;
 pub(crate) use other_words::plan_lines;
 
 /// Version of the report's format.
-pub const REPORT_VERSION: u32 = 3;
+pub const REPORT_VERSION: u32 = 4;
 
 /// The report of one release, as `report.json` holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +52,9 @@ pub struct Report {
     /// The ledger before and after; absent where nothing was charged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<LedgerSection>,
+    /// The ledger of the universe before and after; absent where the policy names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub universe: Option<UniverseSection>,
     /// The policy that allowed it.
     pub policy: PolicySection,
     /// Where each column's bounds or categories come from.
@@ -137,6 +140,10 @@ pub struct MechanismSection {
 pub struct LedgerSection {
     /// Identifier of this release's charge.
     pub charge: String,
+    /// Identifier of the ledger.
+    pub ledger: String,
+    /// The ed25519 key that signs the ledger and the release's `MANIFEST`, in hexadecimal.
+    pub public_key: String,
     /// Position of the charge among the ledger's records.
     pub sequence: u64,
     /// Cap on the sum of ε over all releases.
@@ -147,7 +154,31 @@ pub struct LedgerSection {
     pub before: LedgerSums,
     /// Sums after this release.
     pub after: LedgerSums,
-    /// Hash of the ledger's last record after this release.
+    /// Hash of the charge's record, which was the ledger's last one then.
+    pub head_hash: String,
+}
+
+/// The ledger of the universe before and after; the charge has the same identifier there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UniverseSection {
+    /// Name of the universe.
+    pub name: String,
+    /// Identifier of its ledger.
+    pub ledger: String,
+    /// The ed25519 key that signs that ledger, in hexadecimal.
+    pub public_key: String,
+    /// Position of the charge among that ledger's records.
+    pub sequence: u64,
+    /// Cap on the sum of ε over all releases of all its data sets.
+    pub epsilon_for_life: f64,
+    /// Cap on the sum of δ over all releases of all its data sets.
+    pub delta_for_life: f64,
+    /// Sums before this release.
+    pub before: LedgerSums,
+    /// Sums after this release.
+    pub after: LedgerSums,
+    /// Hash of the charge's record, which was that ledger's last one then.
     pub head_hash: String,
 }
 
