@@ -14,10 +14,13 @@ mod crash;
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz_targets;
 mod oracle;
+mod pages;
 mod people;
 mod program;
 mod recompute;
+mod registry;
 mod release;
 mod replay;
 mod screen;
+mod sealed;
 mod workspace;

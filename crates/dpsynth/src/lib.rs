@@ -5,7 +5,7 @@
 //! command line. It adds no noise and opens no private value: that is `dpsynth-privacy`'s part.
 //!
 //! ```text
-//! Policy ─▶ ReleasePlan ─▶ Ledger::charge ─▶ Private::load ─▶ measure, train ─▶ Released<Generator>
+//! Policy ─▶ ReleasePlan ─▶ Ledger::reserve ─▶ Private::load ─▶ measure, train ─▶ Released<Generator>
 //!                                                  sample ─▶ enforce ─▶ report ─▶ folder
 //! ```
 
@@ -17,6 +17,7 @@ pub mod folder;
 pub mod model_notes;
 pub mod plan;
 pub mod policy;
+pub mod quality;
 pub mod readings;
 pub mod release;
 pub mod report;

@@ -5,7 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use dpsynth_privacy::ledger::{ChargeRequest, Digest, Ledger, LedgerError, LedgerTerms};
+use dpsynth_privacy::ledger::{
+    ChargeRequest, Digest, Ledger, LedgerError, LedgerTerms, UniverseTerms,
+};
 use dpsynth_privacy::{
     ChosenMarginals, DpSgd, Marginals, MechanismError, OwnedRows, Paid, PrivacyUnit, Private,
     Records, RecordsError, Released, Taint, UnitCount, insecure,
@@ -24,6 +26,7 @@ use crate::folder::{Folder, FolderError};
 use crate::model_notes;
 use crate::plan::{MeasuredColumns, ModelPlan, PlanError, ReleasePlan, VaePlan};
 use crate::policy::{MAX_ROWS, Policy};
+use crate::quality::quality;
 use crate::report::{self, Ingredients, Report};
 use crate::synthesise::{SynthesisError, synthesise};
 
@@ -43,8 +46,13 @@ pub struct ReleaseRequest<'a> {
 
 /// Whether anything protects what comes out.
 pub enum Protection {
-    /// The ledger at this path is charged.
-    Ledger(PathBuf),
+    /// A ledger is charged.
+    Ledger {
+        /// The ledger of the data set.
+        path: PathBuf,
+        /// The ledger of the universe, where the policy names one.
+        universe: Option<PathBuf>,
+    },
     /// Nothing is charged and no noise is added; the release is stamped as not private.
     None,
 }
@@ -71,9 +79,9 @@ pub enum Progress {
 /// Carries out a release and returns its report.
 ///
 /// # Guarantee
-/// The ledger holds the charge before the table is opened. The folder appears whole, by one
-/// rename, or not at all. If the table cannot be read, no mechanism has run, and the charge is
-/// handed back.
+/// The ledger holds the charge before the table is opened, and names the release before the folder
+/// appears, whole, by one rename, or not at all. If the table cannot be read, no mechanism has run,
+/// and the charge is handed back.
 ///
 /// # Errors
 /// If the budget, the policy, the table, the rules or the file system do not allow it.
@@ -104,9 +112,12 @@ pub fn release(
         .into());
     }
     let (mut ledger, mut paid) = match protection {
-        Protection::Ledger(path) => {
+        Protection::Ledger { path, universe } => {
             let mut ledger = Ledger::open(&path, &terms(policy))?;
-            let paid = ledger.charge(charge(policy, &plan))?;
+            if let (Some(path), Some(terms)) = (universe, universe_terms(policy)) {
+                ledger = ledger.within(&path, &terms)?;
+            }
+            let paid = ledger.reserve(charge(policy, &plan))?;
             (Some(ledger), paid)
         }
         Protection::None => {
@@ -150,10 +161,8 @@ pub fn release(
             return Err(error);
         }
     };
-    // Others may charge the ledger while this release trains.
-    drop(ledger);
 
-    let (generator, noisy_rows) = fit_generator(&plan, &mut paid, &records, on_progress)?;
+    let (generator, noisy_rows, measured) = fit_generator(&plan, &mut paid, &records, on_progress)?;
     drop(records);
     // ══ Below this line every value is released. ══
 
@@ -166,6 +175,14 @@ pub fn release(
         .try_map(|generator| synthesise(&generator, policy, rows, plan.seed))?;
     let outcomes = made.1.clone();
     let table = made.map(|(table, _)| table);
+    let quality = match measured {
+        Some(measured) => Some(quality(
+            &measured,
+            &policy.modelled_schema(plan.engine)?,
+            &table,
+        )),
+        None => None,
+    };
     let report = report::build(&Ingredients {
         policy,
         plan: &plan,
@@ -173,6 +190,7 @@ pub fn release(
         taint: paid.taint(),
         rows,
         outcomes: &outcomes,
+        quality,
     })?;
 
     on_progress(Progress::Writing);
@@ -183,7 +201,10 @@ pub fn release(
     folder.write_text("report.md", &report::markdown(&report))?;
     folder.write_text("report.html", &report::html(&report))?;
     folder.write_text("policy.toml", &policy.text)?;
-    folder.finish()?;
+    folder.finish(|manifest| match &mut ledger {
+        Some(ledger) => Ok(Some(ledger.commit(paid, manifest)?)),
+        None => Ok::<_, ReleaseError>(None),
+    })?;
     Ok(report)
 }
 
@@ -197,6 +218,18 @@ pub fn terms(policy: &Policy) -> LedgerTerms {
         lifetime_epsilon: policy.privacy.epsilon_for_life,
         lifetime_delta: policy.privacy.delta_for_life,
     }
+}
+
+/// The terms under which the policy's universe is kept, if it names one.
+#[must_use]
+pub fn universe_terms(policy: &Policy) -> Option<UniverseTerms> {
+    let universe = policy.universe.as_ref()?;
+    Some(UniverseTerms {
+        universe: universe.name.clone(),
+        adjacency: policy.privacy.adjacency,
+        lifetime_epsilon: universe.epsilon_for_life,
+        lifetime_delta: universe.delta_for_life,
+    })
 }
 
 fn charge(policy: &Policy, plan: &ReleasePlan) -> ChargeRequest {
@@ -292,14 +325,16 @@ fn load_owned((source, owner): (Source, OwnerColumn)) -> Result<OwnedRows, Relea
 
 /// Runs every mechanism of the plan; the last values here that depend on records unreleased.
 ///
-/// Returns the generator, and how many rows the noisy counts speak of.
+/// Returns the generator, how many rows the noisy counts speak of, and these counts where the model was
+/// fitted to them.
 fn fit_generator(
     plan: &ReleasePlan,
     paid: &mut Paid,
     records: &Private<Records>,
     on_progress: &mut dyn FnMut(Progress),
-) -> Result<(Released<Generator>, u64), ReleaseError> {
+) -> Result<(Released<Generator>, u64, Option<Released<Measurements>>), ReleaseError> {
     on_progress(Progress::Measuring);
+    let mut kept = None;
     let units = match plan.units {
         Some(units) => units,
         None => {
@@ -312,6 +347,7 @@ fn fit_generator(
     let (generator, counted_rows) = match &plan.model {
         ModelPlan::Decoder(decoder) => {
             let measured = measure_columns(plan, &decoder.columns, expected, paid, records)?;
+            kept = Some(measured.clone());
             let steps = decoder.fit.steps + decoder.fit.refining_steps;
             let rows = measured.total;
             let fitted = measured.map(|measurements| {
@@ -323,12 +359,14 @@ fn fit_generator(
         }
         ModelPlan::Marginals(columns) => {
             let measured = measure_columns(plan, columns, expected, paid, records)?;
+            kept = Some(measured.clone());
             let rows = measured.total;
             let fitted = measured.map(|it| Generator::Graphical(fit_graphical(&it)));
             (fitted, rows)
         }
         ModelPlan::Copula(columns) => {
             let measured = measure_columns(plan, columns, expected, paid, records)?;
+            kept = Some(measured.clone());
             let rows = measured.total;
             let fitted = measured.map(|it| Generator::Copula(fit_copula(&it, &columns.orders)));
             (fitted, rows)
@@ -340,7 +378,7 @@ fn fit_generator(
         // The rows of all units, after the cap: as released counts say, within what can be written.
         PrivacyUnit::User { .. } => counted_rows.round().clamp(1.0, MAX_ROWS as f64) as u64,
     };
-    Ok((generator, rows))
+    Ok((generator, rows, kept))
 }
 
 /// Spends the charge for chosen marginals.

@@ -7,5 +7,5 @@ mod words;
 
 pub use health::RandomnessError;
 pub use public::PublicRng;
-pub(crate) use secret::{Purpose, SecretKey, SecretRng};
+pub(crate) use secret::{Purpose, SecretKey, SecretRng, fresh_key};
 pub(crate) use words::{FetchedWords, Words};

@@ -106,6 +106,9 @@ pub(super) struct Asked {
 pub(super) struct Plan {
     #[command(flatten)]
     pub(super) asked: Asked,
+    /// Print JSON, for programs
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -147,6 +150,9 @@ pub(super) struct Inspect {
     /// Axes to show at most
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub(super) axes: usize,
+    /// Print JSON, for programs
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -156,6 +162,9 @@ pub(super) struct Verify {
     /// Ledger that the release was charged to; without it, that part is not checked
     #[arg(long, value_name = "FILE")]
     pub(super) ledger: Option<PathBuf>,
+    /// Print JSON, for programs
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -174,7 +183,7 @@ pub(super) struct Evaluate {
     /// Folder to make, outside of every release; `evaluation` by default
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// Print the figures as JSON
+    /// Print JSON, for programs
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -208,6 +217,31 @@ pub(super) enum ReportFormat {
 pub(super) enum LedgerCommand {
     /// Show what has been spent on a data set, and what remains
     Show {
+        /// The ledger; that of the policy by default
+        ledger: Option<PathBuf>,
+        /// The policy that names the ledger
+        #[arg(long, default_value = "dpsynth.toml", value_name = "FILE")]
+        policy: PathBuf,
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check every line, signature, price and sum of a ledger, and the releases charged to it
+    Verify {
+        /// The ledger; that of the policy by default
+        ledger: Option<PathBuf>,
+        /// The policy that names the ledger
+        #[arg(long, default_value = "dpsynth.toml", value_name = "FILE")]
+        policy: PathBuf,
+        /// Folder of a release that must be in the ledger; may be given several times
+        #[arg(long, value_name = "DIR")]
+        release: Vec<PathBuf>,
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Vouch for a ledger as it stands: sign one from before signatures, or replace a lost checkpoint
+    Adopt {
         /// The ledger; that of the policy by default
         ledger: Option<PathBuf>,
         /// The policy that names the ledger

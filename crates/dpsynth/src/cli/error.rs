@@ -82,8 +82,8 @@ pub(super) enum CliError {
         "`{0}` is not a code of dpsynth; codes look like DPS4003 and are printed with every message"
     )]
     UnknownCode(String),
-    #[error("the release failed its verification; do not rely on it, and ask who made it")]
-    VerificationFailed,
+    #[error("the {what} failed its verification; do not rely on it, and ask who keeps it")]
+    VerificationFailed { what: &'static str },
     #[error(transparent)]
     Write(#[from] WriteError),
 }
@@ -131,7 +131,7 @@ impl CliError {
             Self::Table(error) => error.code(),
             Self::Train(error) => error.code(),
             Self::UnknownCode(_) => "DPS5107",
-            Self::VerificationFailed => "DPS5108",
+            Self::VerificationFailed { .. } => "DPS5108",
             Self::Write(error) => error.code(),
         }
     }

@@ -113,6 +113,12 @@ fn plain(table: &table::Table, schema: &Schema) -> Result<Table, CliError> {
             table::Values::Integer(numbers) => {
                 Values::Numeric(numbers.iter().map(|it| it.map(|it| it as f64)).collect())
             }
+            table::Values::Timestamp(times) => Values::Numeric(
+                times
+                    .iter()
+                    .map(|time| time.map(|time| time.and_utc().timestamp_millis() as f64))
+                    .collect(),
+            ),
             // Identifiers are not read.
             table::Values::Identifier(_) => Values::Numeric(Vec::new()),
         },

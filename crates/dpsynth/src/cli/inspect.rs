@@ -2,13 +2,15 @@
 
 use std::fmt::Write;
 
-use dpsynth_table::{Cell, Coder};
+use dpsynth_table::{Cell, Coder, Schema};
 use dpsynth_train::{Axis, Move};
+use serde::Serialize;
 
 use super::args::Inspect;
 use super::error::CliError;
-use super::print;
 use super::release::open_model;
+use super::{print, print_json};
+use crate::policy::Engine;
 use crate::synthesise::{SynthesisError, engine};
 
 /// Prints the axes of a released model, the columns that each moves, and where to.
@@ -27,6 +29,10 @@ pub(super) fn run(args: &Inspect) -> Result<(), CliError> {
             engine: engine.name(),
         });
     };
+    if args.json {
+        print_json(&figures(engine, &schema, &axes));
+        return Ok(());
+    }
     let mut page = format!(
         "Latent axes of {} (engine `{}`), from the released model alone: it costs no budget.\n\
          An axis is a way in which synthetic rows differ; its ends are the tenths that lie furthest out.\n",
@@ -45,6 +51,46 @@ pub(super) fn run(args: &Inspect) -> Result<(), CliError> {
     }
     print(&page);
     Ok(())
+}
+
+/// What `dpsynth inspect --json` prints: every column of every axis, with the shares of its codes.
+#[derive(Serialize)]
+struct Figures<'a> {
+    engine: &'static str,
+    axes: Vec<AxisFigures<'a>>,
+}
+
+#[derive(Serialize)]
+struct AxisFigures<'a> {
+    /// Share of what components differ by; absent for a latent coordinate.
+    share: Option<f64>,
+    columns: Vec<ColumnFigures<'a>>,
+}
+
+#[derive(Serialize)]
+struct ColumnFigures<'a> {
+    column: &'a str,
+    /// Total variation distance between the two ends.
+    distance: f64,
+    low: &'a [f64],
+    high: &'a [f64],
+}
+
+fn figures<'a>(engine: Engine, schema: &'a Schema, axes: &'a [Axis]) -> Figures<'a> {
+    let of_column = |(column, moved): (&'a str, &'a Move)| ColumnFigures {
+        column,
+        distance: moved.distance,
+        low: &moved.low,
+        high: &moved.high,
+    };
+    let of_axis = |axis: &'a Axis| AxisFigures {
+        share: axis.share,
+        columns: schema.names().zip(&axis.columns).map(of_column).collect(),
+    };
+    Figures {
+        engine: engine.name(),
+        axes: axes.iter().map(of_axis).collect(),
+    }
 }
 
 fn write_axis(
@@ -143,6 +189,7 @@ fn value(coder: &Coder, code: usize) -> String {
         Cell::Integer(value) => value.to_string(),
         Cell::Float(value) => format!("{value}"),
         Cell::Date(days) => format!("day {days}"),
+        Cell::Instant(instant) => instant.to_string(),
         Cell::Missing => "missing".to_owned(),
     }
 }

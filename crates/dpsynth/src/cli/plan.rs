@@ -8,7 +8,8 @@ use dpsynth_table::Format;
 
 use super::args::{Asked, EngineName, FormatName, Plan};
 use super::error::CliError;
-use super::{print, public_seed, read_policy};
+use super::plan_json::{PlanFigures, Remaining};
+use super::{print, print_json, public_seed, read_policy};
 use crate::plan::{ModelPlan, ReleasePlan};
 use crate::policy::{Engine, Policy};
 use crate::report::{epsilon_down, epsilon_up, mechanism_in_words, plan_lines};
@@ -17,11 +18,19 @@ use crate::report::{epsilon_down, epsilon_up, mechanism_in_words, plan_lines};
 pub(super) fn run(args: &Plan) -> Result<(), CliError> {
     let policy = read_policy(&args.asked.policy)?;
     let plan = plan(&policy, &args.asked)?;
-    print(&describe(
-        &policy,
-        &plan,
-        &ledger_path(&policy, &args.asked),
-    )?);
+    let ledgers = Ledgers {
+        dataset: ledger_path(&policy, &args.asked),
+        universe: universe_path(&policy, &args.asked),
+    };
+    if args.json {
+        let remaining = budgets(&policy, &ledgers)
+            .iter()
+            .map(|budget| budget.remaining(&plan))
+            .collect::<Result<_, _>>()?;
+        print_json(&PlanFigures::new(&policy, &plan, remaining)?);
+    } else {
+        print(&describe(&policy, &plan, &ledgers)?);
+    }
     Ok(())
 }
 
@@ -66,7 +75,19 @@ pub(super) fn ledger_path(policy: &Policy, asked: &Asked) -> PathBuf {
         .unwrap_or_else(|| policy.dataset.ledger_beside(&asked.policy))
 }
 
-fn describe(policy: &Policy, plan: &ReleasePlan, ledger: &Path) -> Result<String, CliError> {
+/// The ledger of the universe that a release is charged to as well, if the policy names one.
+pub(super) fn universe_path(policy: &Policy, asked: &Asked) -> Option<PathBuf> {
+    let universe = policy.universe.as_ref()?;
+    Some(universe.ledger_beside(&asked.policy))
+}
+
+/// Where the ledgers of a release are.
+struct Ledgers {
+    dataset: PathBuf,
+    universe: Option<PathBuf>,
+}
+
+fn describe(policy: &Policy, plan: &ReleasePlan, ledger: &Ledgers) -> Result<String, CliError> {
     let mut page = String::new();
     // Writing to a string cannot fail.
     let _ = head(&mut page, policy, plan);
@@ -191,46 +212,91 @@ fn stages(page: &mut String, plan: &ReleasePlan) -> std::fmt::Result {
     )
 }
 
-fn ledger_lines(policy: &Policy, plan: &ReleasePlan, path: &Path) -> Result<String, CliError> {
-    let (mut epsilon, mut delta) = (
-        policy.privacy.epsilon_for_life.value(),
-        policy.privacy.delta_for_life.value(),
-    );
-    let mut page = String::new();
-    if path.exists() {
-        let summary = ledger::read(path)?;
-        epsilon = epsilon.min(summary.lifetime_epsilon.value()) - summary.spent_epsilon;
-        delta = delta.min(summary.lifetime_delta.value()) - summary.spent_delta;
-        let _ = writeln!(
-            page,
-            "Ledger {}: epsilon {} remains.",
-            path.display(),
-            epsilon_down(epsilon)
-        );
-    } else {
-        let _ = writeln!(
-            page,
-            "Ledger {}: will be made; epsilon {epsilon} is allowed for life.",
-            path.display()
-        );
+/// A budget for life: where its ledger is, and what the policy allows.
+struct Budget<'a> {
+    what: &'static str,
+    path: &'a Path,
+    epsilon: f64,
+    delta: f64,
+}
+
+impl Budget<'_> {
+    /// What remains of it, and whether the plan fits into that.
+    fn remaining(&self, plan: &ReleasePlan) -> Result<Remaining, CliError> {
+        let (mut epsilon, mut delta) = (self.epsilon, self.delta);
+        if self.path.exists() {
+            let summary = ledger::read(self.path)?;
+            epsilon = epsilon.min(summary.lifetime_epsilon.value()) - summary.spent_epsilon;
+            delta = delta.min(summary.lifetime_delta.value()) - summary.spent_delta;
+        }
+        Ok(Remaining {
+            what: self.what,
+            path: self.path.display().to_string(),
+            epsilon,
+            delta,
+            suffices: epsilon >= plan.epsilon_spent && delta >= plan.delta.value(),
+        })
     }
-    let left = epsilon - plan.epsilon_spent;
-    if left < 0.0 || delta < plan.delta.value() {
+}
+
+fn budgets<'a>(policy: &Policy, paths: &'a Ledgers) -> Vec<Budget<'a>> {
+    let mut budgets = vec![Budget {
+        what: "Ledger",
+        path: &paths.dataset,
+        epsilon: policy.privacy.epsilon_for_life.value(),
+        delta: policy.privacy.delta_for_life.value(),
+    }];
+    if let (Some(path), Some(universe)) = (&paths.universe, &policy.universe) {
+        budgets.push(Budget {
+            what: "Universe",
+            path,
+            epsilon: universe.epsilon_for_life.value(),
+            delta: universe.delta_for_life.value(),
+        });
+    }
+    budgets
+}
+
+fn ledger_lines(policy: &Policy, plan: &ReleasePlan, paths: &Ledgers) -> Result<String, CliError> {
+    let mut page = String::new();
+    for budget in budgets(policy, paths) {
+        page.push_str(&budget_lines(plan, &budget)?);
+    }
+    Ok(page)
+}
+
+fn budget_lines(plan: &ReleasePlan, budget: &Budget<'_>) -> Result<String, CliError> {
+    let remaining = budget.remaining(plan)?;
+    let (what, path) = (remaining.what, &remaining.path);
+    let mut page = String::new();
+    // Writing to a string cannot fail.
+    let _ = if budget.path.exists() {
+        let left = epsilon_down(remaining.epsilon);
+        writeln!(page, "{what} {path}: epsilon {left} remains.")
+    } else {
+        let allowed = remaining.epsilon;
+        writeln!(
+            page,
+            "{what} {path}: will be made; epsilon {allowed} is allowed for life."
+        )
+    };
+    if !remaining.suffices {
         let _ = writeln!(
             page,
             "This release would be REFUSED: it exceeds what remains."
         );
-    } else {
-        let _ = writeln!(
-            page,
-            "After this release epsilon {} remains, enough for {} more like it.",
-            epsilon_down(left),
-            (left / plan.epsilon_spent)
-                .floor()
-                .min(((delta / plan.delta.value()) - 1.0).floor())
-                .max(0.0)
-        );
+        return Ok(page);
     }
+    let left = remaining.epsilon - plan.epsilon_spent;
+    let _ = writeln!(
+        page,
+        "After this release epsilon {} remains, enough for {} more like it.",
+        epsilon_down(left),
+        (left / plan.epsilon_spent)
+            .floor()
+            .min(((remaining.delta / plan.delta.value()) - 1.0).floor())
+            .max(0.0)
+    );
     Ok(page)
 }
 

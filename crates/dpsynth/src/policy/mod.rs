@@ -11,6 +11,7 @@
 mod column;
 mod columns;
 mod defaults;
+mod domain;
 mod finding;
 mod head;
 mod keys;
@@ -44,6 +45,8 @@ pub struct Policy {
     pub dataset: Dataset,
     /// What is promised to whom, and how much may be spent.
     pub privacy: Privacy,
+    /// The people whom this data set shares with others, and their budget.
+    pub universe: Option<Universe>,
     /// How the data are modelled.
     pub model: Model,
     /// All columns that are kept, in the order of the policy; derived columns are among them.
@@ -202,6 +205,26 @@ pub struct Privacy {
     pub expected_units: ExpectedUnits,
     /// Why these numbers are acceptable.
     pub reason: Option<String>,
+}
+
+/// People who may be in several data sets, and what all these data sets together may spend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Universe {
+    /// Its name, of ASCII letters, digits, `_`, `.` and `-`.
+    pub name: String,
+    /// Its ledger, relative to the policy.
+    pub ledger: PathBuf,
+    /// The most epsilon that all releases of all its data sets together may spend.
+    pub epsilon_for_life: Epsilon,
+    /// The most delta that all releases of all its data sets together may spend.
+    pub delta_for_life: Delta,
+}
+
+impl Universe {
+    /// Returns the path of the ledger when the policy lies at `policy`.
+    pub fn ledger_beside(&self, policy: &Path) -> PathBuf {
+        beside(policy, &self.ledger)
+    }
 }
 
 /// How many units a data set has, as far as the public knows.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use dpsynth_privacy::{Adjacency, Mechanism, PrivacyUnit};
 
 use super::claim::{delta_text, epsilon_down, epsilon_up};
-use super::{ModelSection, Report, other_words};
+use super::{LedgerSums, ModelSection, Report, other_words};
 
 /// Renders `report.json` as Markdown. Nothing is computed here.
 #[must_use]
@@ -29,6 +29,7 @@ fn write(page: &mut String, report: &Report) -> std::fmt::Result {
     columns(page, report)?;
     rules(page, report)?;
     synthesis(page, report)?;
+    quality(page, report)?;
     list(page, "What the claim does not cover", &report.not_covered)?;
     list(page, "How to check it", &report.how_to_check)?;
     if let Some(why) = &report.not_private {
@@ -113,31 +114,56 @@ fn ledger(page: &mut String, report: &Report) -> std::fmt::Result {
     let Some(ledger) = &report.ledger else {
         return writeln!(page, "Nothing was charged.\n");
     };
+    let caps = (ledger.epsilon_for_life, ledger.delta_for_life);
+    sums(page, &ledger.before, &ledger.after, caps)?;
+    writeln!(
+        page,
+        "Charge `{}`, record {} of the ledger `{}`, whose last hash was then `{}`. The ledger and the list of this \
+         release's files are signed with the ed25519 key `{}`.\n",
+        ledger.charge, ledger.sequence, ledger.ledger, ledger.head_hash, ledger.public_key
+    )?;
+    let Some(universe) = &report.universe else {
+        return Ok(());
+    };
+    writeln!(page, "### Universe: {}\n", cell(&universe.name))?;
+    writeln!(
+        page,
+        "The same charge counts for all data sets about these people together.\n"
+    )?;
+    let caps = (universe.epsilon_for_life, universe.delta_for_life);
+    sums(page, &universe.before, &universe.after, caps)?;
+    writeln!(
+        page,
+        "Record {} of the ledger `{}`, whose last hash was then `{}`, signed with the key `{}`.\n",
+        universe.sequence, universe.ledger, universe.head_hash, universe.public_key
+    )
+}
+
+fn sums(
+    page: &mut String,
+    before: &LedgerSums,
+    after: &LedgerSums,
+    (epsilon, delta): (f64, f64),
+) -> std::fmt::Result {
     writeln!(page, "| | before | after | cap |\n|---|---|---|---|")?;
     writeln!(
         page,
-        "| ε spent | {} | {} | {} |",
-        epsilon_up(ledger.before.epsilon_spent),
-        epsilon_up(ledger.after.epsilon_spent),
-        ledger.epsilon_for_life
+        "| ε spent | {} | {} | {epsilon} |",
+        epsilon_up(before.epsilon_spent),
+        epsilon_up(after.epsilon_spent),
     )?;
     writeln!(
         page,
         "| ε remaining | {} | {} | |",
-        epsilon_down(ledger.before.epsilon_remaining),
-        epsilon_down(ledger.after.epsilon_remaining)
+        epsilon_down(before.epsilon_remaining),
+        epsilon_down(after.epsilon_remaining)
     )?;
     writeln!(
         page,
         "| δ spent | {} | {} | {} |\n",
-        delta_text(ledger.before.delta_spent),
-        delta_text(ledger.after.delta_spent),
-        delta_text(ledger.delta_for_life)
-    )?;
-    writeln!(
-        page,
-        "Charge `{}`, record {} of the ledger, whose last hash was then `{}`.\n",
-        ledger.charge, ledger.sequence, ledger.head_hash
+        delta_text(before.delta_spent),
+        delta_text(after.delta_spent),
+        delta_text(delta)
     )
 }
 
@@ -242,6 +268,38 @@ pub(super) fn model(model: &ModelSection) -> String {
             network.latent, network.encoder_hidden, network.decoder_hidden
         ),
     }
+}
+
+fn quality(page: &mut String, report: &Report) -> std::fmt::Result {
+    let Some(quality) = &report.quality else {
+        return Ok(());
+    };
+    writeln!(page, "## How good the rows are, as far as may be told\n")?;
+    writeln!(
+        page,
+        "Distance of the rows from the noisy counts that were paid for, and what noise alone would make of it. Both are \
+         released, so this costs nothing; how far the noise has moved the counts, it does not say.\n"
+    )?;
+    writeln!(page, "| | distance | noise alone |\n|---|--:|--:|")?;
+    if let Some(pairs) = &quality.pairs {
+        writeln!(
+            page,
+            "| mean of {} pairs of columns | {} | {} |",
+            pairs.pairs,
+            percent(pairs.distance),
+            percent(pairs.noise)
+        )?;
+    }
+    for column in &quality.columns {
+        writeln!(
+            page,
+            "| {} | {} | {} |",
+            cell(&column.name),
+            percent(column.distance),
+            percent(column.noise)
+        )?;
+    }
+    writeln!(page)
 }
 
 fn list(page: &mut String, title: &str, lines: &[String]) -> std::fmt::Result {

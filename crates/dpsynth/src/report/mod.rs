@@ -10,6 +10,7 @@ mod html;
 mod markdown;
 mod other_words;
 mod registry;
+mod standards;
 
 use dpsynth_constraints::RuleOutcome;
 use dpsynth_privacy::{Adjacency, DpEvent, Mechanism, PrivacyUnit};
@@ -18,6 +19,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::plan::Purpose;
+use crate::quality::Quality;
 use crate::readings::Readings;
 
 pub use build::{Ingredients, build};
@@ -29,9 +31,10 @@ pub use markdown::markdown;
 pub(crate) use markdown::mechanism as mechanism_in_words;
 pub(crate) use other_words::plan_lines;
 pub use registry::registry;
+pub use standards::SectionTags;
 
 /// Version of the report's format.
-pub const REPORT_VERSION: u32 = 3;
+pub const REPORT_VERSION: u32 = 4;
 
 /// The report of one release, as `report.json` holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +59,9 @@ pub struct Report {
     /// The ledger before and after; absent where nothing was charged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<LedgerSection>,
+    /// The ledger of the universe before and after; absent where the policy names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub universe: Option<UniverseSection>,
     /// The policy that allowed it.
     pub policy: PolicySection,
     /// Where each column's bounds or categories come from.
@@ -64,10 +70,16 @@ pub struct Report {
     pub rules: Vec<RuleSection>,
     /// How the rows were made.
     pub synthesis: SynthesisSection,
+    /// How near the rows are to the noisy counts, computed on released values alone; absent where the
+    /// model was not fitted to counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
     /// What the claim does not cover.
     pub not_covered: Vec<String>,
     /// How to check the release.
     pub how_to_check: Vec<String>,
+    /// Which part of this report answers which question of two guides.
+    pub standards: Vec<SectionTags>,
 }
 
 /// What was promised and what it cost.
@@ -141,6 +153,10 @@ pub struct MechanismSection {
 pub struct LedgerSection {
     /// Identifier of this release's charge.
     pub charge: String,
+    /// Identifier of the ledger.
+    pub ledger: String,
+    /// The ed25519 key that signs the ledger and the release's `MANIFEST`, in hexadecimal.
+    pub public_key: String,
     /// Position of the charge among the ledger's records.
     pub sequence: u64,
     /// Cap on the sum of ε over all releases.
@@ -151,7 +167,31 @@ pub struct LedgerSection {
     pub before: LedgerSums,
     /// Sums after this release.
     pub after: LedgerSums,
-    /// Hash of the ledger's last record after this release.
+    /// Hash of the charge's record, which was the ledger's last one then.
+    pub head_hash: String,
+}
+
+/// The ledger of the universe before and after; the charge has the same identifier there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UniverseSection {
+    /// Name of the universe.
+    pub name: String,
+    /// Identifier of its ledger.
+    pub ledger: String,
+    /// The ed25519 key that signs that ledger, in hexadecimal.
+    pub public_key: String,
+    /// Position of the charge among that ledger's records.
+    pub sequence: u64,
+    /// Cap on the sum of ε over all releases of all its data sets.
+    pub epsilon_for_life: f64,
+    /// Cap on the sum of δ over all releases of all its data sets.
+    pub delta_for_life: f64,
+    /// Sums before this release.
+    pub before: LedgerSums,
+    /// Sums after this release.
+    pub after: LedgerSums,
+    /// Hash of the charge's record, which was that ledger's last one then.
     pub head_hash: String,
 }
 

@@ -6,11 +6,12 @@ use maud::{Markup, html as fragment};
 
 use crate::report::claim::{delta_text, epsilon_down, epsilon_up};
 use crate::report::markdown::{adjacency, unit};
-use crate::report::{LedgerSection, Report};
+use crate::report::{LedgerSection, LedgerSums, Report, UniverseSection};
 
 /// Writes the section.
 pub(super) fn section(report: &Report) -> Markup {
     let privacy = &report.privacy;
+    let spent_here = privacy.epsilon_spent.unwrap_or(0.0);
     let spent = privacy
         .epsilon_spent
         .map_or_else(|| "unbounded".to_owned(), epsilon_up);
@@ -26,18 +27,31 @@ pub(super) fn section(report: &Report) -> Markup {
         }
         p { "The unit of the claim is " strong { (unit(&privacy.unit)) } ". Neighbouring data sets " (adjacency(privacy.adjacency))
             ". The larger ε, the weaker the protection." }
-        @if let Some(ledger) = &report.ledger { (over_all_releases(ledger, privacy.epsilon_spent.unwrap_or(0.0))) }
+        @if let Some(ledger) = &report.ledger {
+            (over_all_releases("ε over all releases of this data set", ledger.epsilon_for_life, &ledger.before, &ledger.after, spent_here))
+        }
+        @if let Some(universe) = &report.universe {
+            (over_all_releases(&format!("ε over all data sets of the universe {}", universe.name),
+                universe.epsilon_for_life, &universe.before, &universe.after, spent_here))
+        }
         (of_this_release(report))
         (stages(report))
-        @if let Some(ledger) = &report.ledger { (ledger_table(ledger)) }
-        @else { p { "Nothing was charged to a ledger." } }
+        @if let Some(ledger) = &report.ledger { (ledger_section(ledger)) }
+        @if let Some(universe) = &report.universe { (universe_section(universe)) }
+        @if report.ledger.is_none() { p { "Nothing was charged to a ledger." } }
         (policy(report))
     }
 }
 
-fn over_all_releases(ledger: &LedgerSection, spent: f64) -> Markup {
-    let before = ledger.before.epsilon_spent;
-    let remaining = ledger.after.epsilon_remaining;
+fn over_all_releases(
+    title: &str,
+    for_life: f64,
+    before: &LedgerSums,
+    after: &LedgerSums,
+    spent: f64,
+) -> Markup {
+    let before = before.epsilon_spent;
+    let remaining = after.epsilon_remaining;
     let parts = [
         Part {
             label: "spent by earlier releases",
@@ -59,17 +73,17 @@ fn over_all_releases(ledger: &LedgerSection, spent: f64) -> Markup {
         },
     ];
     let description = format!(
-        "Of {} for life, {} was spent before, {} by this release, and {} remains",
-        ledger.epsilon_for_life, parts[0].shown, parts[1].shown, parts[2].shown
+        "Of {for_life} for life, {} was spent before, {} by this release, and {} remains",
+        parts[0].shown, parts[1].shown, parts[2].shown
     );
     let words = Words {
-        title: "ε over all releases of this data set",
+        title,
         description: &description,
     };
     fragment! {
         figure {
-            figcaption { strong { (words.title) } ", of " (ledger.epsilon_for_life) " for life" }
-            (stacked(words, &parts, ledger.epsilon_for_life))
+            figcaption { strong { (words.title) } ", of " (for_life) " for life" }
+            (stacked(words, &parts, for_life))
         }
     }
 }
@@ -146,9 +160,30 @@ fn stages(report: &Report) -> Markup {
     }
 }
 
-fn ledger_table(ledger: &LedgerSection) -> Markup {
+fn ledger_section(ledger: &LedgerSection) -> Markup {
+    let caps = (ledger.epsilon_for_life, ledger.delta_for_life);
+    fragment! {
+        (sums("The ledger of this data set before and after this release", &ledger.before, &ledger.after, caps))
+        p { "This release is charge " code { (ledger.charge) } ", record " (ledger.sequence) " of the ledger " code { (ledger.ledger) }
+            ". The hash of its last record was then " code { (ledger.head_hash) } ". The ledger and the list of this release's files are "
+            "signed with the ed25519 key " code { (ledger.public_key) } "." }
+    }
+}
+
+fn universe_section(universe: &UniverseSection) -> Markup {
+    let caps = (universe.epsilon_for_life, universe.delta_for_life);
+    fragment! {
+        h3 { "Universe: " (universe.name) }
+        p { "The same charge counts for all data sets about these people together." }
+        (sums("The ledger of the universe before and after this release", &universe.before, &universe.after, caps))
+        p { "Record " (universe.sequence) " of the ledger " code { (universe.ledger) } ", whose last hash was then "
+            code { (universe.head_hash) } ", signed with the key " code { (universe.public_key) } "." }
+    }
+}
+
+fn sums(caption: &str, before: &LedgerSums, after: &LedgerSums, caps: (f64, f64)) -> Markup {
     let mut grid = Grid::new(
-        "The ledger before and after this release",
+        caption,
         &[
             ("sum over all releases", Align::Word),
             ("before", Align::Number),
@@ -158,27 +193,23 @@ fn ledger_table(ledger: &LedgerSection) -> Markup {
     );
     grid.row([
         "ε spent",
-        &epsilon_up(ledger.before.epsilon_spent),
-        &epsilon_up(ledger.after.epsilon_spent),
-        &format!("{}", ledger.epsilon_for_life),
+        &epsilon_up(before.epsilon_spent),
+        &epsilon_up(after.epsilon_spent),
+        &format!("{}", caps.0),
     ]);
     grid.row([
         "ε remaining",
-        &epsilon_down(ledger.before.epsilon_remaining),
-        &epsilon_down(ledger.after.epsilon_remaining),
+        &epsilon_down(before.epsilon_remaining),
+        &epsilon_down(after.epsilon_remaining),
         "",
     ]);
     grid.row([
         "δ spent",
-        &delta_text(ledger.before.delta_spent),
-        &delta_text(ledger.after.delta_spent),
-        &delta_text(ledger.delta_for_life),
+        &delta_text(before.delta_spent),
+        &delta_text(after.delta_spent),
+        &delta_text(caps.1),
     ]);
-    fragment! {
-        (grid.render())
-        p { "This release is charge " code { (ledger.charge) } ", record " (ledger.sequence)
-            " of the ledger. The hash of its last record was then " code { (ledger.head_hash) } "." }
-    }
+    grid.render()
 }
 
 fn policy(report: &Report) -> Markup {

@@ -27,9 +27,13 @@ pub fn html(report: &Report) -> String {
         ("rules", "Rules"),
         ("rows", "Rows"),
     ];
+    if report.quality.is_some() {
+        sections.push(("quality", "Quality"));
+    }
     sections.extend([
         ("not-covered", "Not covered"),
         ("check", "How to check"),
+        ("standards", "Standards"),
         ("sign", "Signatures"),
     ]);
     let body = fragment! {
@@ -47,10 +51,16 @@ pub fn html(report: &Report) -> String {
         (tables::rules(report))
         h2 id="rows" { "How the rows were made" }
         (tables::rows(report))
+        @if let Some(quality) = &report.quality {
+            h2 id="quality" { "How good the rows are, as far as may be told" }
+            (tables::quality(quality))
+        }
         h2 id="not-covered" { "What the claim does not cover" }
         ul { @for line in &report.not_covered { li { (code_spans(line)) } } }
         h2 id="check" { "How to check it" }
         ul { @for line in &report.how_to_check { li { (code_spans(line)) } } }
+        h2 id="standards" { "Where to look for what a guide asks" }
+        (tables::standards(report))
         h2 id="sign" { "Signatures" }
         (signatures(report))
     };

@@ -4,6 +4,7 @@ use dpsynth_page::{Align, Grid};
 use maud::{Markup, html as fragment};
 
 use super::code_spans;
+use crate::quality::Quality;
 use crate::report::Report;
 use crate::report::claim::epsilon_up;
 use crate::report::markdown::{mechanism, model, percent};
@@ -107,5 +108,59 @@ pub(super) fn rows(report: &Report) -> Markup {
         p { "Engine " code { (synthesis.engine) } ": " (model(&synthesis.model)) "." }
         p { (synthesis.rows) " rows were drawn from the released model with the public seed " (synthesis.seed)
             ". Whoever has the model can draw the same rows." }
+    }
+}
+
+/// The table beside the noisy counts.
+pub(super) fn quality(quality: &Quality) -> Markup {
+    let mut grid = Grid::new(
+        "Distance of each column from its noisy counts, and what noise alone would make of it",
+        &[
+            ("column", Align::Word),
+            ("distance", Align::Number),
+            ("noise alone", Align::Number),
+        ],
+    );
+    for column in &quality.columns {
+        grid.row([
+            &column.name,
+            &percent(column.distance),
+            &percent(column.noise),
+        ]);
+    }
+    fragment! {
+        p { "The rows are compared with the noisy counts that this release has paid for. Both are released, so the comparison costs "
+            "nothing and tells nothing more about anyone. Distances are total variation: the share of rows that would have to change." }
+        @if let Some(pairs) = &quality.pairs {
+            p { "Over " (pairs.pairs) " pairs of columns the mean distance is " strong { (percent(pairs.distance)) }
+                "; noise alone would make it " strong { (percent(pairs.noise)) } "." }
+        }
+        p { "A distance near that of noise alone says that the rows follow the counts as far as the counts can be trusted. It does "
+            "not say how far the noise has moved the counts from the data: that would cost budget. These figures cannot be recomputed "
+            "from the folder, because the counts are not part of it." }
+        details { summary { "Column by column" } (grid.render()) }
+    }
+}
+
+/// Themes and clauses.
+pub(super) fn standards(report: &Report) -> Markup {
+    let mut grid = Grid::new(
+        "Parts of report.json, and the themes and clauses that they speak to",
+        &[
+            ("part", Align::Word),
+            ("NIST SP 800-226", Align::Text),
+            ("ISO/IEC 27559:2022", Align::Text),
+        ],
+    );
+    for tags in &report.standards {
+        grid.row([
+            &tags.section,
+            &tags.nist_sp_800_226.join(", "),
+            &tags.iso_iec_27559.join(", "),
+        ]);
+    }
+    fragment! {
+        p { "A list of where to look. It certifies nothing." }
+        (grid.render())
     }
 }
