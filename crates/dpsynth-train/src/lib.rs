@@ -60,7 +60,7 @@ pub use graphical::GraphicalModel;
 pub use initial::{ClassCounts, StartingCounts};
 pub use marginals::{
     CodeOrder, FitPlan, Grouping, MeasureOutlook, MeasurePlan, MeasureShares, Measurements,
-    PairChoice, TreeNode, fit_copula, fit_decoder, fit_graphical, measure,
+    PairChoice, Slice, TreeNode, fit_copula, fit_decoder, fit_graphical, measure,
 };
 pub use mixture::Mixture;
 pub use optimiser::{NoiseVariance, Optimiser, Training};

@@ -225,3 +225,76 @@ fn mean(pairs: &[(f64, f64)]) -> Option<PairsFit> {
         noise: pairs.iter().map(|pair| pair.1).sum::<f64>() / count,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use dpsynth_table::{Cells, Column, Domain, Missing, OutOfDomain};
+    use dpsynth_train::Grouping;
+
+    use super::*;
+
+    fn schema() -> Schema {
+        let column = |name: &str| Column {
+            name: name.to_owned(),
+            domain: Domain::Integer {
+                min: 0,
+                max: 1,
+                cells: Cells::Each,
+            },
+            missing: Missing::Refused,
+            out_of_domain: OutOfDomain::Stop,
+            missing_tokens: Vec::new(),
+            after: None,
+        };
+        Schema::new(vec![column("a"), column("b")]).unwrap()
+    }
+
+    /// Counts of four rows without noise: `a` is 0, 0, 1, 1 and `b` the same.
+    fn counts(precision: f32) -> Measurements {
+        let mut slice = dpsynth_train::Slice {
+            pairs: vec![0.0; 16],
+            pair_precision: vec![precision; 16],
+            singles: vec![0.0; 4],
+            single_precision: vec![0.0; 4],
+        };
+        slice.pairs[2] = 0.5;
+        slice.pairs[4 + 3] = 0.5;
+        Measurements {
+            groupings: vec![Grouping::each(2), Grouping::each(2)],
+            split_by: None,
+            classes: Vec::new(),
+            slices: vec![slice],
+            one_way: vec![0.5; 4],
+            one_way_precision: vec![precision; 4],
+            total: 4.0,
+            close_pairs: Vec::new(),
+            tree: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn distances_are_of_columns_and_pairs_and_noise_is_that_of_a_normal_variable() {
+        let schema = schema();
+        let table = |codes: &[u16]| Table::decode(&schema, codes, &mut || 0.5);
+        let same = quality(&counts(1e4), &schema, &table(&[0, 0, 0, 0, 1, 1, 1, 1]));
+        assert!(same.columns.iter().all(|column| column.distance == 0.0));
+        let pairs = same.pairs.unwrap();
+        assert_eq!((pairs.pairs, pairs.distance), (1, 0.0));
+        // Two cells of a column, four of a pair, each with a standard deviation of a hundredth.
+        let expected = 0.01 * (2.0 / PI).sqrt();
+        assert!((same.columns[0].noise - expected).abs() < 1e-9);
+        assert!((pairs.noise - 2.0 * expected).abs() < 1e-9);
+        // The same columns, but independent of each other: the pair alone is off.
+        let apart = quality(&counts(1e4), &schema, &table(&[0, 0, 0, 1, 1, 0, 1, 1]));
+        assert!(apart.columns.iter().all(|column| column.distance == 0.0));
+        assert_eq!(apart.pairs.unwrap().distance, 0.5);
+    }
+
+    #[test]
+    fn what_was_not_counted_is_not_compared() {
+        let schema = schema();
+        let table = Table::decode(&schema, &[0, 0, 1, 1], &mut || 0.5);
+        let none = quality(&counts(0.0), &schema, &table);
+        assert!(none.columns.is_empty() && none.pairs.is_none());
+    }
+}

@@ -29,5 +29,5 @@ pub use fit::{FitPlan, fit_decoder};
 pub use grouping::{CodeOrder, Grouping};
 pub use junction::fit_graphical;
 pub use measure::{MeasureOutlook, MeasurePlan, MeasureShares, PairChoice, measure};
-pub use measurements::Measurements;
+pub use measurements::{Measurements, Slice};
 pub use tree::TreeNode;
