@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod audits;
 pub mod cli;
 pub mod diagnostic;
 pub mod folder;
@@ -20,5 +21,6 @@ pub mod policy;
 pub mod readings;
 pub mod release;
 pub mod report;
+pub mod self_audit;
 pub mod synthesise;
 pub mod verify;

@@ -25,6 +25,7 @@ use crate::model_notes;
 use crate::plan::{MeasuredColumns, ModelPlan, PlanError, ReleasePlan, VaePlan};
 use crate::policy::{MAX_ROWS, Policy};
 use crate::report::{self, Ingredients, Report};
+use crate::self_audit::{SelfAuditError, self_audit};
 use crate::synthesise::{SynthesisError, synthesise};
 
 /// What a release is made from.
@@ -103,6 +104,8 @@ pub fn release(
         }
         .into());
     }
+    // A fault that the self test can see must not cost anybody anything.
+    let self_audit = self_audit()?;
     let (mut ledger, mut paid) = match protection {
         Protection::Ledger(path) => {
             let mut ledger = Ledger::open(&path, &terms(policy))?;
@@ -173,6 +176,7 @@ pub fn release(
         taint: paid.taint(),
         rows,
         outcomes: &outcomes,
+        self_audit,
     })?;
 
     on_progress(Progress::Writing);
@@ -469,6 +473,9 @@ pub enum ReleaseError {
     /// The columns make no schema.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// The self test found a fault, or could not run.
+    #[error(transparent)]
+    SelfAudit(#[from] SelfAuditError),
     /// No rows could be drawn.
     #[error(transparent)]
     Synthesis(#[from] SynthesisError),
@@ -518,6 +525,7 @@ impl ReleaseError {
             Self::Plan(error) => error.code(),
             Self::Records(error) => error.code(),
             Self::Schema(error) => error.code(),
+            Self::SelfAudit(error) => error.code(),
             Self::Synthesis(error) => error.code(),
             Self::Table(error) => error.code(),
             Self::TooManyRows => "DPS5012",

@@ -40,6 +40,9 @@ pub(super) enum Command {
     Inspect(Inspect),
     /// Recompute everything in a release that can be recomputed
     Verify(Verify),
+    /// Attack the program's own claim, or a release: known answers, neighbours, canaries
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Look into the ledger of a data set
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -142,6 +145,78 @@ pub(super) struct Verify {
     /// Ledger that the release was charged to; without it, that part is not checked
     #[arg(long, value_name = "FILE")]
     pub(super) ledger: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// Accountants, noise, sampler, ledger and generator against known answers; takes seconds
+    #[command(name = "self")]
+    SelfTest {
+        #[command(flatten)]
+        shown: Shown,
+    },
+    /// Run mechanisms on worst-case neighbours and bound from below what they give away
+    Mechanism {
+        /// What each mechanism is made to cost
+        #[arg(long, default_value_t = 1.0, value_name = "E")]
+        epsilon: f64,
+        /// One mechanism; all by default
+        #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(dpsynth_audit::probes::MECHANISMS))]
+        mechanism: Option<String>,
+        /// Runs on either of the two data sets; slow mechanisms take a part of them
+        #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1000..=100_000_000))]
+        runs: u32,
+        #[command(flatten)]
+        shown: Shown,
+    },
+    /// Train or measure once on a stand-in table of the policy's schema, with canaries, and guess which
+    Training(TrainingAudit),
+    /// Attack a released table: singling out, linkability, inference, membership, against a control
+    Release(ReleaseAudit),
+}
+
+/// What `dpsynth audit training` is asked.
+#[derive(Debug, Args)]
+pub(super) struct TrainingAudit {
+    #[command(flatten)]
+    pub(super) asked: Asked,
+    /// Canaries, each in the data or not by the toss of a coin
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=20_000))]
+    pub(super) canaries: u16,
+    #[command(flatten)]
+    pub(super) shown: Shown,
+}
+
+/// What `dpsynth audit release` is asked.
+#[derive(Debug, Args)]
+pub(super) struct ReleaseAudit {
+    /// Folder of the release
+    pub(super) folder: PathBuf,
+    /// The table that the release was made from
+    #[arg(long, value_name = "FILE")]
+    pub(super) against: PathBuf,
+    /// Records of the same population that the release was not made from
+    #[arg(long, value_name = "FILE")]
+    pub(super) control: PathBuf,
+    /// Records of people who ask whether the release shows that they took part
+    #[arg(long, value_name = "FILE")]
+    pub(super) canary: Option<PathBuf>,
+    /// Most attacks of each kind
+    #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(50..=100_000))]
+    pub(super) attacks: u32,
+    /// Seed of the choice of records; drawn at random by default
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    #[command(flatten)]
+    pub(super) shown: Shown,
+}
+
+/// How a result is shown.
+#[derive(Debug, Args)]
+pub(super) struct Shown {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use dpsynth_audit::AuditError;
 use dpsynth_privacy::NumberError;
 use dpsynth_privacy::ledger::LedgerError;
 use dpsynth_table::{TableError, WriteError};
 use dpsynth_train::TrainError;
 use thiserror::Error;
 
+use crate::audits::AuditTablesError;
 use crate::folder::FolderError;
 use crate::plan::PlanError;
 use crate::policy::{Findings, PolicyError};
@@ -18,6 +20,12 @@ use crate::synthesise::SynthesisError;
 /// Why a command did not do what it was asked to.
 #[derive(Debug, Error)]
 pub(super) enum CliError {
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(
+        "the audit found something; do not rely on this build or this release, and report what was found"
+    )]
+    AuditFound,
     #[error(
         "dpsynth has a defect, met at {place}; please report it with this line, nothing was released and what was charged stays charged"
     )]
@@ -78,11 +86,21 @@ pub(super) enum CliError {
     Write(#[from] WriteError),
 }
 
+impl From<AuditTablesError> for CliError {
+    fn from(error: AuditTablesError) -> Self {
+        match error {
+            AuditTablesError::Audit(error) => Self::Audit(error),
+            AuditTablesError::Schema(error) => Self::Release(error),
+            AuditTablesError::Table(error) => Self::Table(error),
+        }
+    }
+}
+
 impl CliError {
     /// The codes of this family.
     pub(super) const CODES: &'static [&'static str] = &[
         "DPS5101", "DPS5102", "DPS5103", "DPS5104", "DPS5105", "DPS5106", "DPS5107", "DPS5108",
-        "DPS5109", "DPS9001",
+        "DPS5109", "DPS6010", "DPS9001",
     ];
 
     /// Wraps an error of the file system.
@@ -96,6 +114,8 @@ impl CliError {
     /// The stable code of the diagnostic.
     pub(super) fn code(&self) -> &'static str {
         match self {
+            Self::Audit(error) => error.code(),
+            Self::AuditFound => "DPS6010",
             Self::Defect { .. } => "DPS9001",
             Self::Folder(error) => error.code(),
             Self::FileExists(_) => "DPS5101",
@@ -152,7 +172,9 @@ pub(super) fn blame(code: &str) -> Blame {
     match code {
         // More than the policy allows, more than remains, or a loosened cap.
         "DPS0208" | "DPS0209" | "DPS0210" | "DPS4050" | "DPS4051" => Blame::Refused,
-        "DPS5108" => Blame::Verification,
+        "DPS5108" | "DPS6010" | "DPS6011" => Blame::Verification,
+        // The core refused its own audit.
+        "DPS6001" => Blame::Bug,
         _ if code.starts_with("DPS03") || code.starts_with("DPS90") => Blame::Bug,
         _ => Blame::Input,
     }

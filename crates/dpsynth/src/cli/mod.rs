@@ -1,6 +1,7 @@
 //! The command line: reads flags, calls the library, prints.
 
 mod args;
+mod audit;
 mod error;
 mod explain;
 mod init;
@@ -76,6 +77,7 @@ fn dispatch(command: &Command) -> Result<(), CliError> {
         Command::Sample(sample) => release::sample(sample),
         Command::Inspect(inspect) => inspect::run(inspect),
         Command::Verify(verify) => show::verify(verify),
+        Command::Audit(command) => audit::run(command),
         Command::Ledger(LedgerCommand::Show { ledger, policy }) => {
             show::ledger(ledger.as_deref(), policy)
         }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::plan::{ModelPlan, PlanError, ReleasePlan};
 use crate::policy::Policy;
+use crate::self_audit::SelfAuditSection;
 
 /// What a report is made of.
 pub struct Ingredients<'a> {
@@ -27,6 +28,8 @@ pub struct Ingredients<'a> {
     pub rows: usize,
     /// What enforcing the rules did to synthetic rows.
     pub outcomes: &'a [RuleOutcome],
+    /// What the self test found before anything was charged.
+    pub self_audit: SelfAuditSection,
 }
 
 /// Builds the report of a release.
@@ -140,6 +143,7 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             },
             modelled_columns: policy.modelled().into_iter().map(str::to_owned).collect(),
         },
+        self_audit: from.self_audit.clone(),
         not_covered: not_covered(policy),
         how_to_check: HOW_TO_CHECK.iter().map(|&line| line.to_owned()).collect(),
     })

@@ -1,8 +1,9 @@
 //! The privacy budget report: what was promised, what it cost, and how to check it.
 //!
 //! A report is a pure function of the policy, the plan, the charge in the ledger and what
-//! enforcing the rules did to synthetic rows. It holds no clock and computes no privacy number:
-//! every figure is taken from where it was computed.
+//! enforcing the rules did to synthetic rows, and of what the self test found before the data was
+//! opened. It computes no privacy number: every figure is taken from where it was computed, and no
+//! clock ran while the data was open.
 
 mod build;
 mod claim;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::plan::Purpose;
 use crate::readings::Readings;
+use crate::self_audit::SelfAuditSection;
 
 pub use build::{Ingredients, build};
 pub use claim::claim;
@@ -27,7 +29,7 @@ pub(crate) use markdown::mechanism as mechanism_in_words;
 pub(crate) use other_words::plan_lines;
 
 /// Version of the report's format.
-pub const REPORT_VERSION: u32 = 3;
+pub const REPORT_VERSION: u32 = 4;
 
 /// The report of one release, as `report.json` holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +62,8 @@ pub struct Report {
     pub rules: Vec<RuleSection>,
     /// How the rows were made.
     pub synthesis: SynthesisSection,
+    /// What the self test found before anything was charged.
+    pub self_audit: SelfAuditSection,
     /// What the claim does not cover.
     pub not_covered: Vec<String>,
     /// How to check the release.
