@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod atoms;
+mod audit;
 mod bad_input;
 mod canary;
 mod crash;

@@ -1,7 +1,10 @@
 //! The audits of the core: which checks each is made of.
 
+use dpsynth_train::{Network, Vae, VaeShape};
+
 use crate::attack::{Effort, attack};
 use crate::error::AuditError;
+use crate::independence::rows_are_independent;
 use crate::outcome::{Audit, Check, Level};
 use crate::probes::{
     MECHANISMS, generator_health, known_answers, ledger_arithmetic, noise_distribution,
@@ -21,8 +24,30 @@ pub fn self_test(seed: u64) -> Result<Audit, AuditError> {
     checks.extend(sampler(0.02, 2000, seed ^ 1)?);
     checks.extend(ledger_arithmetic(seed)?);
     checks.push(refusals(seed)?);
+    checks.push(rows_of_the_autoencoder(seed)?);
     checks.push(generator_health());
     Ok(Audit::new(Level::SelfTest, checks))
+}
+
+/// The autoencoder, at sizes that are no multiples of what kernels like.
+fn rows_of_the_autoencoder(seed: u64) -> Result<Check, AuditError> {
+    let network = Network {
+        domain_sizes: vec![3, 17, 40, 2],
+        encoder_hidden: vec![37],
+        decoder_hidden: vec![29, 64],
+        latent: 5,
+        kl_weight: 1.0,
+        column_weights: vec![1.0; 4],
+    };
+    let sizes = network.domain_sizes.clone();
+    let shape =
+        VaeShape::new(network).map_err(|error| AuditError::refused(error.code(), &error))?;
+    Ok(rows_are_independent::<Vae>(
+        "autoencoder",
+        &shape,
+        &sizes,
+        seed,
+    ))
 }
 
 /// The part of [`self_test`] that every release runs before it charges: about a second.

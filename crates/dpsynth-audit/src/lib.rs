@@ -32,8 +32,10 @@ pub mod training;
 
 mod audits;
 mod error;
+mod independence;
 mod outcome;
 
 pub use audits::{FALSE_ALARM, MechanismAudit, mechanisms, self_test, self_test_before_release};
 pub use error::AuditError;
+pub use independence::rows_are_independent;
 pub use outcome::{Audit, Bounds, Check, Level, Outcome, Watch};

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use dpsynth_audit::release::{AuditColumn, AuditTable};
-use dpsynth_audit::training::{CountCanaries, GradientCanaries, judge};
-use dpsynth_audit::{AuditError, Check, FALSE_ALARM, Watch};
-use dpsynth_privacy::Mechanism;
+use dpsynth_audit::training::{CountCanaries, DELTA, GradientCanaries, judge};
+use dpsynth_audit::{AuditError, Check, Watch};
+use dpsynth_privacy::{Adjacency, Delta, Mechanism, accountant};
 use dpsynth_table::{Domain, Format, ReadOptions, Schema, TableError, read};
 
 use crate::plan::{ModelPlan, ReleasePlan};
@@ -25,10 +25,14 @@ pub fn training_checks(
     seed: u64,
 ) -> Result<Vec<Check>, AuditError> {
     let mut checks = Vec::new();
-    let delta = plan.delta.value();
+    let delta = Delta::new(DELTA).map_err(|error| AuditError::refused(error.code(), &error))?;
     for stage in &plan.stages {
         let watch = Watch::start();
-        let claim = (stage.epsilon_alone, delta);
+        // Canaries come and go, whatever the neighbours of the policy are.
+        let event = stage.mechanism.event();
+        let epsilon = accountant::epsilon(&event, Adjacency::AddOrRemoveOne, delta)
+            .map_err(|error| AuditError::refused(error.code(), &error))?;
+        let claim = (epsilon, DELTA);
         let (name, guesses) = match (&stage.mechanism, &plan.model) {
             (Mechanism::DpSgd(sgd), ModelPlan::Vae(vae)) => (
                 "training by DP-SGD, every step seen",
@@ -60,7 +64,7 @@ pub fn training_checks(
             ),
             _ => continue,
         };
-        checks.push(judge(name, &guesses, claim, FALSE_ALARM, &watch));
+        checks.push(judge(name, &guesses, claim, &watch));
     }
     Ok(checks)
 }

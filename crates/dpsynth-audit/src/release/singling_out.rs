@@ -8,6 +8,7 @@ use super::table::{AuditColumn, AuditTable};
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Condition {
     Equals(u32),
+    EqualsNumber(f64),
     Missing,
     AtLeast(f64),
     AtMost(f64),
@@ -31,6 +32,9 @@ impl Predicate {
                 }
                 (AuditColumn::Category(cells), Condition::Missing) => cells[row].is_none(),
                 (AuditColumn::Numeric(cells), Condition::Missing) => cells[row].is_none(),
+                (AuditColumn::Numeric(cells), Condition::EqualsNumber(value)) => {
+                    cells[row] == Some(value)
+                }
                 (AuditColumn::Numeric(cells), Condition::AtLeast(least)) => {
                     cells[row].is_some_and(|cell| cell >= least)
                 }
@@ -43,8 +47,8 @@ impl Predicate {
     }
 }
 
-/// Predicates on one column each: categories that occur once in the synthetic table, the ends of its
-/// numbers, and missing cells that are alone.
+/// Predicates on one column each: categories and numbers that occur once in the synthetic table, the
+/// ends of its numbers, and missing cells that are alone.
 pub(super) fn univariate(synthetic: &AuditTable, most: usize, seed: u64) -> Vec<Predicate> {
     let mut predicates = Vec::new();
     for (column, cells) in synthetic.columns().iter().enumerate() {
@@ -64,14 +68,14 @@ pub(super) fn univariate(synthetic: &AuditTable, most: usize, seed: u64) -> Vec<
             AuditColumn::Numeric(cells) => {
                 let mut sorted: Vec<f64> = cells.iter().flatten().copied().collect();
                 sorted.sort_unstable_by(f64::total_cmp);
-                sorted.dedup();
-                // Not only the ends: every value near them.
-                for &end in sorted.iter().take(ENDS) {
-                    add(Condition::AtMost(end));
+                if let [first, .., last] = sorted[..] {
+                    add(Condition::AtMost(first));
+                    add(Condition::AtLeast(last));
                 }
-                for &end in sorted.iter().rev().take(ENDS) {
-                    add(Condition::AtLeast(end));
-                }
+                sorted
+                    .chunk_by(|a, b| a == b)
+                    .filter(|equal| equal.len() == 1)
+                    .for_each(|equal| add(Condition::EqualsNumber(equal[0])));
                 if cells.iter().filter(|cell| cell.is_none()).count() == 1 {
                     add(Condition::Missing);
                 }
@@ -137,7 +141,5 @@ fn shuffle<T>(items: &mut [T], seed: u64) {
     }
 }
 
-/// Values from either end of a column of numbers.
-const ENDS: usize = 20;
 /// Columns of a predicate on several.
 const MOST_COLUMNS: usize = 4;

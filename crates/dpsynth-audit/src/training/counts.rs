@@ -73,7 +73,10 @@ impl CountCanaries {
             for row in &known {
                 counts[cell(row)] -= 1.0;
             }
-            let precision = measured[0].noise_stddev.powi(-2);
+            // The other canaries are noise as well: a coin each, evenly over the cells.
+            let cells = counts.len() as f64;
+            let others = f64::from(self.canaries) / (4.0 * cells);
+            let precision = (measured[0].noise_stddev.powi(2) + others).recip();
             for (score, row) in scores.iter_mut().zip(&canaries) {
                 *score += precision * counts[cell(row)];
             }

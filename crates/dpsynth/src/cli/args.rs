@@ -158,7 +158,12 @@ pub(super) enum AuditCommand {
     /// Run mechanisms on worst-case neighbours and bound from below what they give away
     Mechanism {
         /// What each mechanism is made to cost
-        #[arg(long, default_value_t = 1.0, value_name = "E")]
+        #[arg(
+            long,
+            default_value_t = 1.0,
+            value_name = "E",
+            allow_negative_numbers = true
+        )]
         epsilon: f64,
         /// One mechanism; all by default
         #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(dpsynth_audit::probes::MECHANISMS))]

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use dpsynth_audit::release::release as attack_release;
 use dpsynth_audit::{Audit, Check, Level, Outcome};
+use dpsynth_privacy::Epsilon;
 
 use super::args::{AuditCommand, ReleaseAudit, TrainingAudit};
 use super::error::CliError;
@@ -24,8 +25,12 @@ pub(super) fn run(command: &AuditCommand) -> Result<(), CliError> {
             runs,
             shown,
         } => {
+            let epsilon = Epsilon::new(*epsilon).map_err(|source| CliError::Number {
+                flag: "epsilon",
+                source,
+            })?;
             let audit = dpsynth_audit::mechanisms(&dpsynth_audit::MechanismAudit {
-                epsilon: *epsilon,
+                epsilon: epsilon.value(),
                 mechanism: mechanism.clone(),
                 runs: *runs as usize,
                 seed: public_seed(None)?,
@@ -105,7 +110,7 @@ fn describe(audit: &Audit) -> String {
     };
     let alarm = if audit.false_alarm > 0.0 {
         format!(
-            "one of them finds something in a correct program with probability {:.0e} at most",
+            "in a correct program something is found with probability {:.0e}",
             audit.false_alarm
         )
     } else {
@@ -113,8 +118,11 @@ fn describe(audit: &Audit) -> String {
     };
     let _ = writeln!(
         text,
-        "\n{} checks in {:.1} seconds: {result}; {alarm}.\nNote {}.",
-        audit.checks.len(),
+        "\n{} in {:.1} seconds: {result}; {alarm}.\nNote {}.",
+        match audit.checks.len() {
+            1 => "1 check".to_owned(),
+            checks => format!("{checks} checks"),
+        },
         audit.seconds(),
         audit.caution
     );
