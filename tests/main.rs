@@ -13,6 +13,7 @@ mod crash;
 )]
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz_targets;
+mod learned;
 mod oracle;
 mod people;
 mod program;

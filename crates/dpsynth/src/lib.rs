@@ -14,6 +14,7 @@
 pub mod cli;
 pub mod diagnostic;
 pub mod folder;
+mod learn;
 pub mod model_notes;
 pub mod plan;
 pub mod policy;

@@ -88,6 +88,17 @@ pub fn verify(folder: &Path, ledger: Option<&Path>) -> Vec<Check> {
     let (Ok(report), Ok(policy)) = (report, policy) else {
         return checks;
     };
+    let completed = policy.completed(&report.learned());
+    check(
+        "what was learned is what the policy left open",
+        completed
+            .as_ref()
+            .map(|_| ())
+            .map_err(|error| error.to_string()),
+    );
+    let Ok(policy) = completed else {
+        return checks;
+    };
 
     check(
         "the release is private",

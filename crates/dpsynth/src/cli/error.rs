@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::folder::FolderError;
 use crate::plan::PlanError;
-use crate::policy::{Findings, PolicyError};
+use crate::policy::{Findings, LearnError, PolicyError};
 use crate::release::ReleaseError;
 use crate::synthesise::SynthesisError;
 
@@ -35,6 +35,8 @@ pub(super) enum CliError {
         "the policy names no data file; name it as `dpsynth release DATA`, or with `file` under `[dataset]` in the policy"
     )]
     DataMissing,
+    #[error(transparent)]
+    Learn(#[from] LearnError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error("{} holds no policy, so its rows cannot be checked; use the model of a release", .0.display())]
@@ -101,6 +103,7 @@ impl CliError {
             Self::FileExists(_) => "DPS5101",
             Self::Io { .. } => "DPS5102",
             Self::DataMissing => "DPS5103",
+            Self::Learn(error) => error.code(),
             Self::Ledger(error) => error.code(),
             Self::ModelWithoutPolicy(_) => "DPS5104",
             Self::Number { source, .. } => source.code(),

@@ -1,5 +1,7 @@
 //! Putting a report together.
 
+use std::collections::BTreeMap;
+
 use dpsynth_constraints::{RuleKind, RuleOutcome, RuleSpec};
 use dpsynth_privacy::ledger::{Booking, ChargeReceipt, LedgerSummary};
 use dpsynth_privacy::{DpEvent, PrivacyUnit, Taint};
@@ -11,7 +13,7 @@ use super::{
     SynthesisSection, UniverseSection, claim, rates,
 };
 use crate::plan::{ModelPlan, PlanError, ReleasePlan};
-use crate::policy::Policy;
+use crate::policy::{LearnedDomain, Policy};
 
 /// What a report is made of.
 pub struct Ingredients<'a> {
@@ -27,6 +29,8 @@ pub struct Ingredients<'a> {
     pub rows: usize,
     /// What enforcing the rules did to synthetic rows.
     pub outcomes: &'a [RuleOutcome],
+    /// What was learned of columns that the policy left open, by column.
+    pub learned: &'a BTreeMap<String, LearnedDomain>,
 }
 
 /// Builds the report of a release.
@@ -121,7 +125,12 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             .map(|column| ColumnSection {
                 name: column.name.clone(),
                 domain: domain(column),
-                provenance: "stated in the policy (public)".to_owned(),
+                provenance: match from.learned.contains_key(&column.name) {
+                    true => "learned with noise, by a mechanism that was paid for",
+                    false => "stated in the policy (public)",
+                }
+                .to_owned(),
+                learned: from.learned.get(&column.name).cloned(),
                 reason: policy.column_reasons.get(&column.name).cloned(),
             })
             .collect(),

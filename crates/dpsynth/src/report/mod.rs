@@ -9,6 +9,8 @@ mod claim;
 mod markdown;
 mod other_words;
 
+use std::collections::BTreeMap;
+
 use dpsynth_constraints::RuleOutcome;
 use dpsynth_privacy::{Adjacency, DpEvent, Mechanism, PrivacyUnit};
 use dpsynth_train::{FitPlan, Network, Optimiser};
@@ -16,6 +18,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::plan::Purpose;
+use crate::policy::LearnedDomain;
 use crate::readings::Readings;
 
 pub use build::{Ingredients, build};
@@ -220,8 +223,11 @@ pub struct ColumnSection {
     pub name: String,
     /// Its kind and its public domain, in words.
     pub domain: String,
-    /// Where the domain comes from: always the policy, in this version.
+    /// Where the domain comes from: the policy, or a mechanism.
     pub provenance: String,
+    /// What was learned of the column, where the policy left it open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learned: Option<LearnedDomain>,
     /// The owner's reason.
     pub reason: Option<String>,
 }
@@ -288,6 +294,15 @@ pub enum ModelSection {
 }
 
 impl Report {
+    /// Returns what was learned of columns that the policy left open, by column.
+    #[must_use]
+    pub fn learned(&self) -> BTreeMap<String, LearnedDomain> {
+        let columns = self.columns.iter();
+        columns
+            .filter_map(|column| Some((column.name.clone(), column.learned.clone()?)))
+            .collect()
+    }
+
     /// Reads a report; unknown fields are refused.
     ///
     /// # Errors
