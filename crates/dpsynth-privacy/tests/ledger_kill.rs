@@ -181,7 +181,9 @@ fn check(ledger: &Path, acknowledged: usize) -> usize {
     let summary = &found.summary;
     let charges = summary.charges.len();
     assert!(charges >= acknowledged, "{charges} of {acknowledged}");
-    assert!(summary.spent_delta >= acknowledged as f64 * 1e-9);
+    // In decimals, as the ledger adds.
+    let delta: f64 = format!("{acknowledged}e-9").parse().unwrap();
+    assert!(summary.spent_delta >= delta);
     let one = summary
         .charges
         .first()
