@@ -12,8 +12,16 @@ use crate::program::{POLICY, Workplace};
 const LEDGER: &str = "town.ledger.jsonl";
 
 fn release(here: &Workplace, out: &str) {
-    here.run(&["release", "--epsilon", "1", "--out", out])
-        .expect(0, "");
+    here.run(&[
+        "release",
+        "--epsilon",
+        "1",
+        "--engine",
+        "copula",
+        "--out",
+        out,
+    ])
+    .expect(0, "");
 }
 
 fn failures(checks: &[Check]) -> Vec<&Check> {
@@ -237,6 +245,55 @@ fn the_key_stays_with_the_ledger() {
 }
 
 #[test]
+fn releases_at_once_are_all_charged_and_never_exceed_the_cap() {
+    let here = Workplace::new();
+    // The cap for life has room for two of them.
+    let start = |out: &str| {
+        let arguments = [
+            "release",
+            "--epsilon",
+            "3",
+            "--engine",
+            "copula",
+            "--out",
+            out,
+        ];
+        here.command(&arguments).output().unwrap()
+    };
+    let codes: Vec<i32> = std::thread::scope(|scope| {
+        let runs =
+            ["a", "b", "c"].map(|out| scope.spawn(move || start(out).status.code().unwrap()));
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    let whole: Vec<&str> = ["a", "b", "c"]
+        .into_iter()
+        .filter(|out| here.path(out).exists())
+        .collect();
+    assert_eq!(
+        codes.iter().filter(|code| **code == 0).count(),
+        2,
+        "{codes:?}"
+    );
+    assert_eq!(
+        codes.iter().filter(|code| **code == 1).count(),
+        1,
+        "{codes:?}"
+    );
+    assert_eq!(whole.len(), 2);
+    let arguments = [
+        "ledger",
+        "verify",
+        LEDGER,
+        "--release",
+        whole[0],
+        "--release",
+        whole[1],
+    ];
+    here.run(&arguments)
+        .expect(0, "the ledger names this release");
+}
+
+#[test]
 fn two_data_sets_draw_on_one_universe() {
     let here = Workplace::new();
     let universe =
@@ -253,6 +310,8 @@ fn two_data_sets_draw_on_one_universe() {
     let village = |epsilon: &str, out: &str| {
         here.run(&[
             "release",
+            "--engine",
+            "copula",
             "--policy",
             "village.toml",
             "--epsilon",

@@ -10,7 +10,7 @@ use super::checkpoint::{Checkpoint, checkpoint_path};
 use super::decimal::Decimal;
 use super::digest::{ChargeId, Digest, LedgerId};
 use super::error::{Cap, LedgerError};
-use super::file::{Absent, LockedFile};
+use super::file::{Absent, LockedFile, resolved};
 use super::key::{LedgerKey, Statement};
 use super::line::{Parsed, Place, Tail, encode, take_apart};
 use super::record::{Adopt, Charge, Commit, Entry, FORMAT_VERSION, Open, Refund, Subject};
@@ -72,6 +72,7 @@ impl Account {
         terms: &Terms,
         patience: Duration,
     ) -> Result<Account, LedgerError> {
+        let path = &resolved(path);
         let mut file = LockedFile::lock(path, Absent::Make, patience)?;
         let bytes = file.read()?;
         let checkpoint = Checkpoint::read(path)?;
@@ -349,6 +350,7 @@ impl Known {
 /// Vouches for the ledger at `path` as it stands: gives one from before keys a key, and writes a
 /// checkpoint where there is none.
 pub(crate) fn adopt(path: &Path) -> Result<LedgerSummary, LedgerError> {
+    let path = &resolved(path);
     let mut file = LockedFile::lock(path, Absent::Refuse, PATIENCE)?;
     let bytes = file.read()?;
     let checkpoint = Checkpoint::read(path)?;

@@ -236,6 +236,16 @@ pub(crate) fn put_whole(path: &Path, bytes: &[u8], access: Access) -> Result<(),
     put().map_err(failed("write a file beside", path))
 }
 
+/// Returns the file that `path` leads to, so that one ledger has one key and one checkpoint, by
+/// whichever link it is called.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    let is_link = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    match is_link {
+        true => std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+        false => path.to_owned(),
+    }
+}
+
 /// Returns `path` with `ending` after its last character.
 pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -41,6 +41,20 @@ fn a_ledger_without_its_key_is_verified_but_not_charged() {
 
 #[cfg(unix)]
 #[test]
+fn one_ledger_has_one_key_by_whichever_link_it_is_called() {
+    let place = Place::new();
+    let _ = charge(&mut place.open());
+    let elsewhere = Place::new();
+    std::os::unix::fs::symlink(place.path(), elsewhere.path()).expect("a link");
+    let _ = charge(&mut elsewhere.open());
+    let _ = charge(&mut place.open());
+    assert_eq!(elsewhere.files(), 1);
+    let found = audit(&elsewhere.path()).expect("a sound ledger");
+    assert_eq!((found.key, found.summary.charges.len()), (KeyState::Own, 3));
+}
+
+#[cfg(unix)]
+#[test]
 fn the_key_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let place = Place::new();
