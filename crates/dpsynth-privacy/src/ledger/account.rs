@@ -271,7 +271,7 @@ impl Account {
         if self.state == State::Poisoned {
             return Err(LedgerError::Poisoned);
         }
-        let mut file = LockedFile::lock(&self.path, Absent::Refuse, self.patience)?;
+        let mut file = LockedFile::lock(&self.path, Absent::Replaced, self.patience)?;
         let mut bytes = file.read()?;
         let unchanged = bytes
             .get(..self.known.length)

@@ -22,8 +22,10 @@ pub(crate) struct LockedFile {
 pub(crate) enum Absent {
     /// Make an empty one.
     Make,
-    /// Refuse: it was there before.
+    /// Refuse: a ledger was named that is not there.
     Refuse,
+    /// Refuse: it was there before.
+    Replaced,
 }
 
 impl LockedFile {
@@ -44,7 +46,7 @@ impl LockedFile {
             .truncate(false)
             .open(path);
         let file = match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && absent == Absent::Refuse => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && absent == Absent::Replaced => {
                 return Err(LedgerError::FileReplaced {
                     path: path.to_owned(),
                 });

@@ -306,6 +306,17 @@ fn a_ledger_from_before_keys_is_read_and_charged_once_it_is_adopted() {
 }
 
 #[test]
+fn what_is_not_there_cannot_be_adopted() {
+    let place = Place::new();
+    let error = adopt(&place.path()).expect_err("no ledger");
+    assert!(
+        matches!(error, LedgerError::Io { action: "open", .. }),
+        "{error}"
+    );
+    assert_eq!(place.files(), 0);
+}
+
+#[test]
 fn a_torn_adoption_leaves_the_ledger_as_it_was() {
     let place = Place::new();
     let (line, _) = unsigned();
