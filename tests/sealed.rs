@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use dpsynth::plan::ReleasePlan;
+use dpsynth::policy::{Engine, Policy};
+use dpsynth::release::{Progress, Protection, ReleaseRequest, release as run_release};
 use dpsynth::verify::{Check, Outcome, verify, verify_files, verify_ledger};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -47,7 +50,7 @@ fn a_changed_byte_anywhere_in_a_release_is_found() {
     let files = files(&folder);
     assert_eq!(files.len(), 7);
     let sound = |checks: Vec<Check>| assert_eq!(failures(&checks), Vec::<&Check>::new());
-    sound(verify(&folder, Some(&here.path(LEDGER))));
+    sound(verify(&folder, Some(&here.path(LEDGER)), None));
     let byte = (0..files.len(), 0.0..1.0f64, 1..=255u8);
     let mut runner = TestRunner::new(Config::with_cases(600));
     runner
@@ -87,7 +90,7 @@ fn a_changed_byte_anywhere_in_a_release_is_found() {
     here.write("out/more.txt", "surprise");
     assert!(!failures(&verify_files(&folder)).is_empty());
     std::fs::remove_file(folder.join("more.txt")).unwrap();
-    sound(verify(&folder, Some(&here.path(LEDGER))));
+    sound(verify(&folder, Some(&here.path(LEDGER)), None));
 }
 
 #[test]
@@ -140,6 +143,42 @@ fn a_ledger_that_was_rolled_back_is_found_by_itself_and_by_a_release() {
     );
     here.run(&["ledger", "verify", LEDGER])
         .expect(0, "skipped the part of a line at the end");
+}
+
+#[test]
+fn a_ledger_that_was_rolled_back_during_a_release_stops_it() {
+    let here = Workplace::new();
+    release(&here, "first");
+    let (ledger, checkpoint) = (here.path(LEDGER), here.path("town.ledger.jsonl.head"));
+    let before = [&ledger, &checkpoint].map(|path| std::fs::read(path).unwrap());
+    let policy = Policy::parse(POLICY).unwrap();
+    let asked = policy.tighten(None, None, None, None).unwrap();
+    let plan = ReleasePlan::new(&policy, &asked, Engine::Copula, 5).unwrap();
+    let request = ReleaseRequest {
+        policy: &policy,
+        plan,
+        data: &here.path("data.csv"),
+        out: &here.path("second"),
+        protection: Protection::Ledger {
+            path: ledger.clone(),
+            universe: None,
+        },
+    };
+    let stopped = run_release(request, &mut |progress| {
+        if progress == Progress::Sampling {
+            // The charge is gone, and its checkpoint too: from the files alone nothing shows.
+            std::fs::write(&ledger, &before[0]).unwrap();
+            std::fs::write(&checkpoint, &before[1]).unwrap();
+        }
+    });
+    assert_eq!(stopped.unwrap_err().code(), "DPS0215");
+    assert!(!here.path("second").exists());
+    let left = here.files();
+    assert!(
+        !left
+            .iter()
+            .any(|(path, _)| path.to_string_lossy().contains("partial"))
+    );
 }
 
 #[test]
@@ -213,6 +252,14 @@ fn a_release_signed_by_somebody_else_fails_against_the_ledger() {
     let other = other.to_str().unwrap();
     // It is whole in itself.
     here.run(&["verify", other]).expect(0, "");
+    let shown = here.run(&["ledger", "show", "--json"]).out;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let key = shown["public_key"].as_str().unwrap();
+    here.run(&["verify", "out", "--key", key])
+        .expect(0, "ok      the key is the one that was given");
+    here.run(&["verify", other, "--key", key])
+        .expect(4, "FAILED  the key is the one that was given");
+    here.run(&["verify", "out", "--key", "abc"]).expect(2, "64");
     here.run(&["verify", other, "--ledger", LEDGER]).expect(
         4,
         "the report names another ledger, or one with another key",
