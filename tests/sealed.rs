@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use dpsynth::folder::{Folder, FolderError};
 use dpsynth::plan::ReleasePlan;
 use dpsynth::policy::{Engine, Policy};
 use dpsynth::release::{Progress, Protection, ReleaseRequest, release as run_release};
@@ -179,6 +180,32 @@ fn a_ledger_that_was_rolled_back_during_a_release_stops_it() {
             .iter()
             .any(|(path, _)| path.to_string_lossy().contains("partial"))
     );
+}
+
+#[test]
+fn a_folder_is_kept_once_it_is_committed_and_removed_before() {
+    let here = Workplace::new();
+    let begin = || {
+        let folder = Folder::begin(&here.path("out")).unwrap();
+        folder.write_text("policy.toml", "version = 1").unwrap();
+        folder
+    };
+    let partial = here.path(&format!(".out.partial-{}", std::process::id()));
+    let refused = || FolderError::Exists {
+        path: here.path("out"),
+    };
+    let stopped = begin().finish(|_| Err(refused()));
+    assert_eq!(stopped.unwrap_err().code(), refused().code());
+    assert!(!partial.exists() && !here.path("out").exists());
+
+    let stopped = begin().finish(|manifest| {
+        assert!(manifest.ends_with(b"  policy.toml\n"));
+        here.write("out", "in the way");
+        Ok::<_, FolderError>(None)
+    });
+    assert_eq!(stopped.unwrap_err().code(), "DPS5024");
+    assert!(partial.join("MANIFEST").is_file());
+    assert_eq!(here.read("out"), "in the way");
 }
 
 #[test]

@@ -130,7 +130,7 @@ pub enum LedgerError {
         path: PathBuf,
     },
     /// The file system refused.
-    #[error("cannot {action} the ledger {}; check the path, its permissions and the free space", path.display())]
+    #[error("cannot {action} {}, which the ledger needs; check the path, its permissions and the free space", path.display())]
     Io {
         /// What was being done, as a verb.
         action: &'static str,

@@ -235,7 +235,7 @@ pub(crate) fn put_whole(path: &Path, bytes: &[u8], access: Access) -> Result<(),
         std::fs::rename(&partial, path)?;
         sync_folder(path)
     };
-    put().map_err(failed("write a file beside", path))
+    put().map_err(failed("write", path))
 }
 
 /// Returns the file that `path` leads to, so that one ledger has one key and one checkpoint, by

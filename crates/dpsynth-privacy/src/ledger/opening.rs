@@ -123,8 +123,17 @@ pub(crate) fn adopt(path: &Path) -> Result<LedgerSummary, LedgerError> {
         Some(public) => LedgerKey::load(path, &public)?,
         None => LedgerKey::make(path)?,
     };
-    if let (Some(checkpoint), Some(public)) = (checkpoint, public) {
-        checkpoint.lines_since(path, book.open.id, &public, &parsed.records)?;
+    match (checkpoint, public) {
+        (Some(checkpoint), Some(public)) => {
+            checkpoint.lines_since(path, book.open.id, &public, &parsed.records)?;
+        }
+        // A checkpoint was signed, so this is not the ledger that it was written for.
+        (Some(_), None) => {
+            return Err(LedgerError::CheckpointDamaged {
+                path: checkpoint_path(path),
+            });
+        }
+        (None, _) => {}
     }
     repair(&mut file, &bytes, &parsed)?;
     if public.is_none() {

@@ -262,6 +262,16 @@ fn a_ledger_from_before_keys_is_read_and_charged_once_it_is_adopted() {
         (line.clone().into_bytes(), 1)
     );
 
+    // Where a checkpoint lies, there was a signed ledger: this one was put in its place.
+    let other = Place::new();
+    drop(other.open());
+    place.put_checkpoint(&other.checkpoint());
+    let error = adopt(&place.path()).expect_err("another ledger's checkpoint");
+    assert!(
+        matches!(error, LedgerError::CheckpointDamaged { .. }),
+        "{error}"
+    );
+    std::fs::remove_file(place.beside(".head")).expect("a checkpoint");
     let adopted = adopt(&place.path()).expect("a sound ledger");
     assert_eq!(adopted.id, id);
     assert!(adopted.public_key.is_some());
