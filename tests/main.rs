@@ -14,10 +14,12 @@ mod crash;
 )]
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz_targets;
+mod learned;
 mod oracle;
 mod people;
 mod program;
 mod recompute;
 mod release;
 mod replay;
+mod sealed;
 mod workspace;

@@ -22,6 +22,7 @@ fn a_release_is_whole_verifies_and_is_charged() {
         names,
         [
             "MANIFEST",
+            "MANIFEST.sig",
             "model.safetensors",
             "policy.toml",
             "report.json",
@@ -257,6 +258,7 @@ fn a_changed_byte_in_any_file_is_found() {
         "report.md",
         "synthetic.csv",
         "MANIFEST",
+        "MANIFEST.sig",
     ] {
         let path = here.path("out").join(name);
         let sound = std::fs::read(&path).unwrap();

@@ -12,6 +12,7 @@ const ALLOWED: [(&str, &[&str]); 7] = [
         &[
             "chacha20",
             "dashu-int",
+            "ed25519-dalek",
             "gemm",
             "realfft",
             "libm",
@@ -69,6 +70,7 @@ const ALLOWED: [(&str, &[&str]); 7] = [
         &[
             "chacha20",
             "dashu-int",
+            "ed25519-dalek",
             "gemm",
             "realfft",
             "libm",

@@ -101,6 +101,7 @@ fn schema() -> Schema {
         missing,
         out_of_domain: OutOfDomain::Stop,
         missing_tokens: vec!["NA".to_owned()],
+        after: None,
     };
     let cells = Cells::Linear { count: 8 };
     Schema::new(vec![

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveDate;
-use dpsynth_table::{Column, Domain, Missing, Schema};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use dpsynth_table::{Column, Domain, Missing, Schema, parse_time};
 use polars::prelude::{
-    AnyValue, DataFrame, DataType, Field, PlSmallStr, Scalar, Schema as FrameSchema,
+    AnyValue, DataFrame, DataType, Field, PlSmallStr, Scalar, Schema as FrameSchema, TimeUnit,
 };
 use polars_lazy::prelude::{Expr, LiteralValue};
 
@@ -93,8 +93,12 @@ pub(crate) fn dtype(column: &Column) -> DataType {
         Domain::Integer { .. } => DataType::Int64,
         Domain::Float { .. } => DataType::Float64,
         Domain::Date { .. } => DataType::Date,
+        Domain::Timestamp { .. } => MOMENTS,
     }
 }
+
+/// The type of columns of timestamps.
+pub(crate) const MOMENTS: DataType = DataType::Datetime(TimeUnit::Milliseconds, None);
 
 /// Returns whether the column may be missing.
 pub(crate) fn may_miss(column: &Column) -> bool {
@@ -108,6 +112,8 @@ pub(crate) enum Cell {
     Date(i32),
     Float(f64),
     Integer(i64),
+    /// Milliseconds since 1970-01-01.
+    Moment(i64),
     Text(String),
 }
 
@@ -121,6 +127,9 @@ impl Cell {
             Domain::Float { .. } => Self::Float(text.trim().parse().ok()?),
             Domain::Date { format, .. } => {
                 Self::Date(days(NaiveDate::parse_from_str(text.trim(), format).ok()?))
+            }
+            Domain::Timestamp { format, .. } => {
+                Self::Moment(milliseconds(parse_time(text, format)?))
             }
         };
         cell.fits(column).then_some(cell)
@@ -146,6 +155,9 @@ impl Cell {
             (Self::Date(value), Domain::Date { min, max, .. }) => {
                 (days(*min)..=days(*max)).contains(value)
             }
+            (Self::Moment(value), Domain::Timestamp { min, max, .. }) => {
+                (milliseconds(*min)..=milliseconds(*max)).contains(value)
+            }
             _ => false,
         }
     }
@@ -156,6 +168,10 @@ impl Cell {
             Self::Date(days) => Scalar::new(DataType::Date, AnyValue::Date(*days)),
             Self::Float(value) => Scalar::from(*value),
             Self::Integer(value) => Scalar::from(*value),
+            Self::Moment(value) => {
+                let value = AnyValue::Datetime(*value, TimeUnit::Milliseconds, None);
+                Scalar::new(MOMENTS, value)
+            }
             Self::Text(text) => Scalar::from(PlSmallStr::from_str(text)),
         };
         Expr::Literal(LiteralValue::Scalar(scalar))
@@ -167,6 +183,27 @@ pub(crate) fn days(date: NaiveDate) -> i32 {
     // OK because chrono's dates span fewer days than i32 counts.
     i32::try_from(date.signed_duration_since(NaiveDate::default()).num_days())
         .expect("a date fits 32 bits of days")
+}
+
+/// Returns the milliseconds from 1970-01-01 to the moment.
+pub(crate) fn milliseconds(moment: NaiveDateTime) -> i64 {
+    moment.and_utc().timestamp_millis()
+}
+
+/// Reads a moment as SQL writes it: a date, alone or with hours, minutes and seconds after a space.
+pub(crate) fn iso_moment(text: &str) -> Option<NaiveDateTime> {
+    match text.split_once(' ') {
+        None => iso_date(text).map(|date| date.and_time(NaiveTime::MIN)),
+        Some((date, time)) => {
+            let plain = time
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b':');
+            let time = NaiveTime::parse_from_str(time, "%H:%M:%S")
+                .or_else(|_| NaiveTime::parse_from_str(time, "%H:%M"));
+            let time = time.ok().filter(|_| plain)?;
+            iso_date(date).map(|date| date.and_time(time))
+        }
+    }
 }
 
 /// Reads a date as SQL writes it: year, month and day, nothing else.

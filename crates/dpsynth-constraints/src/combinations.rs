@@ -6,7 +6,7 @@ use dpsynth_table::Column as SchemaColumn;
 use polars::prelude::{Column, DataFrame, DataType, NewChunkedArray, PolarsResult};
 use polars::prelude::{Float64Chunked, Int32Chunked, Int64Chunked, IntoColumn, StringChunked};
 
-use crate::columns::Cell;
+use crate::columns::{Cell, MOMENTS};
 
 /// The allowed combinations of some columns.
 #[derive(Clone, Debug)]
@@ -105,6 +105,36 @@ impl Combinations {
         Ok(())
     }
 
+    /// Returns whether there are two columns, and the value of the first leaves one of the second.
+    pub(crate) fn first_decides(&self) -> bool {
+        let alone = |(key, entries): (&Vec<u32>, &Vec<usize>)| key.len() > 1 || entries.len() == 1;
+        self.columns.len() == 2 && self.by_prefix.iter().all(alone)
+    }
+
+    /// Computes the second column, where the first decides it, and tells the rows whose first value is
+    /// in no combination.
+    pub(crate) fn second(
+        &self,
+        table: &DataFrame,
+        dtype: &DataType,
+    ) -> PolarsResult<(Column, Vec<bool>)> {
+        let [first, second] = self.columns.as_slice() else {
+            unreachable!("compiled only where the first of two columns decides");
+        };
+        let keys = self.codes_of(table, first, &self.codes[0])?;
+        let decided = |code: &Code| match code {
+            Code::Listed(code) => self.by_prefix.get(&vec![*code]).map(|entries| entries[0]),
+            Code::Missing | Code::Unlisted => None,
+        };
+        let cells: Vec<Option<&Cell>> = keys
+            .iter()
+            .map(|code| decided(code).map(|entry| &self.allowed[entry][1]))
+            .collect();
+        let nothing = Column::full_null(second.as_str().into(), table.height(), dtype);
+        let unlisted = keys.iter().map(|code| *code == Code::Unlisted).collect();
+        Ok((replace(&nothing, &cells)?, unlisted))
+    }
+
     fn breaks(&self, key: &[Code]) -> bool {
         if key.contains(&Code::Missing) {
             return false;
@@ -160,41 +190,57 @@ impl Combinations {
     fn keys(&self, table: &DataFrame) -> PolarsResult<Vec<Vec<Code>>> {
         let mut keys = vec![Vec::with_capacity(self.columns.len()); table.height()];
         for (name, codes) in self.columns.iter().zip(&self.codes) {
-            let code = |key: Option<Key>| match key {
-                None => Code::Missing,
-                Some(key) => codes
-                    .get(&key)
-                    .map_or(Code::Unlisted, |code| Code::Listed(*code)),
-            };
-            let column = table.column(name)?;
-            let cells: Vec<Option<Key>> = match column.dtype() {
-                DataType::String => column
-                    .str()?
-                    .iter()
-                    .map(|cell| cell.map(|text| Key::Text(text.into())))
-                    .collect(),
-                DataType::Int64 => column
-                    .i64()?
-                    .iter()
-                    .map(|cell| cell.map(Key::Integer))
-                    .collect(),
-                DataType::Float64 => column
-                    .f64()?
-                    .iter()
-                    .map(|cell| cell.map(Key::float))
-                    .collect(),
-                _ => column
-                    .date()?
-                    .physical()
-                    .iter()
-                    .map(|cell| cell.map(Key::Date))
-                    .collect(),
-            };
-            for (key, cell) in keys.iter_mut().zip(cells) {
-                key.push(code(cell));
+            for (key, code) in keys.iter_mut().zip(self.codes_of(table, name, codes)?) {
+                key.push(code);
             }
         }
         Ok(keys)
+    }
+
+    /// Returns the codes of a column's cells.
+    fn codes_of(
+        &self,
+        table: &DataFrame,
+        name: &str,
+        codes: &HashMap<Key, u32>,
+    ) -> PolarsResult<Vec<Code>> {
+        let code = |key: Option<Key>| match key {
+            None => Code::Missing,
+            Some(key) => codes
+                .get(&key)
+                .map_or(Code::Unlisted, |code| Code::Listed(*code)),
+        };
+        let column = table.column(name)?;
+        let cells: Vec<Option<Key>> = match column.dtype() {
+            DataType::String => column
+                .str()?
+                .iter()
+                .map(|cell| cell.map(|text| Key::Text(text.into())))
+                .collect(),
+            DataType::Int64 => column
+                .i64()?
+                .iter()
+                .map(|cell| cell.map(Key::Integer))
+                .collect(),
+            DataType::Float64 => column
+                .f64()?
+                .iter()
+                .map(|cell| cell.map(Key::float))
+                .collect(),
+            DataType::Datetime(..) => column
+                .datetime()?
+                .physical()
+                .iter()
+                .map(|cell| cell.map(Key::Moment))
+                .collect(),
+            _ => column
+                .date()?
+                .physical()
+                .iter()
+                .map(|cell| cell.map(Key::Date))
+                .collect(),
+        };
+        Ok(cells.into_iter().map(code).collect())
     }
 }
 
@@ -212,6 +258,7 @@ enum Key {
     Date(i32),
     Float(u64),
     Integer(i64),
+    Moment(i64),
     Text(String),
 }
 
@@ -228,6 +275,7 @@ impl From<&Cell> for Key {
             Cell::Date(days) => Self::Date(*days),
             Cell::Float(value) => Self::float(*value),
             Cell::Integer(value) => Self::Integer(*value),
+            Cell::Moment(value) => Self::Moment(*value),
             Cell::Text(text) => Self::Text(text.clone()),
         }
     }
@@ -267,6 +315,16 @@ fn replace(column: &Column, cells: &[Option<&Cell>]) -> PolarsResult<Column> {
                 _ => old,
             });
             Float64Chunked::from_iter_options(name, numbers).into_column()
+        }
+        DataType::Datetime(..) => {
+            let moments = column.datetime()?.physical().iter().zip(cells);
+            let moments = moments.map(|(old, new)| match new {
+                Some(Cell::Moment(value)) => Some(*value),
+                _ => old,
+            });
+            Int64Chunked::from_iter_options(name, moments)
+                .into_column()
+                .cast(&MOMENTS)?
         }
         _ => {
             let dates = column

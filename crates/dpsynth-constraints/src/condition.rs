@@ -142,6 +142,7 @@ mod tests {
             missing: Missing::Allowed,
             out_of_domain: OutOfDomain::Stop,
             missing_tokens: vec![],
+            after: None,
         };
         let categories = ["<=50K", ">50K"].map(str::to_owned).to_vec();
         Schema::new(vec![

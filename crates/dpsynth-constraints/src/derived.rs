@@ -9,15 +9,24 @@ use polars::prelude::{
 use polars::prelude::{Float64Chunked, Int32Chunked, Int64Chunked, IntoColumn, StringChunked};
 use polars_lazy::prelude::Expr;
 
-use crate::columns::{days, may_miss, round};
+use crate::columns::{MOMENTS, days, dtype, may_miss, milliseconds, round};
+use crate::combinations::Combinations;
 use crate::rules::evaluate;
 
 /// A column and the formula that computes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Formula {
     column: SchemaColumn,
-    plan: Expr,
+    source: Source,
     categories: HashSet<String>,
+}
+
+/// What a column is computed from.
+#[derive(Clone, Debug)]
+enum Source {
+    /// The first column of two of which it decides the second.
+    Combinations(Combinations),
+    Plan(Expr),
 }
 
 /// A computed column, and the rows whose value the column's domain does not hold.
@@ -27,6 +36,15 @@ pub(crate) struct Computed {
 }
 
 impl Formula {
+    /// What the first column of two decides.
+    pub(crate) fn second(column: &SchemaColumn, combinations: Combinations) -> Self {
+        Self {
+            column: column.clone(),
+            source: Source::Combinations(combinations),
+            categories: HashSet::new(),
+        }
+    }
+
     pub(crate) fn new(column: &SchemaColumn, plan: Expr) -> Self {
         let categories = match &column.domain {
             Domain::Categorical { categories } => categories.iter().cloned().collect(),
@@ -34,7 +52,7 @@ impl Formula {
         };
         Self {
             column: column.clone(),
-            plan,
+            source: Source::Plan(plan),
             categories,
         }
     }
@@ -48,13 +66,31 @@ impl Formula {
         match column.domain {
             Domain::Categorical { .. } | Domain::Identifier { .. } => *dtype == DataType::String,
             Domain::Date { .. } => matches!(dtype, DataType::Date | DataType::Datetime(..)),
+            // A number counts seconds since 1970-01-01.
+            Domain::Timestamp { .. } => {
+                matches!(dtype, DataType::Date | DataType::Datetime(..)) || dtype.is_numeric()
+            }
             Domain::Float { .. } | Domain::Integer { .. } => dtype.is_numeric(),
         }
     }
 
     /// Computes the column in its declared type.
     pub(crate) fn compute(&self, table: &DataFrame) -> PolarsResult<Computed> {
-        let raw = evaluate(table, &self.plan)?;
+        let plan = match &self.source {
+            Source::Plan(plan) => plan,
+            Source::Combinations(combinations) => {
+                let (column, unlisted) = combinations.second(table, &dtype(&self.column))?;
+                let missing = column.is_null();
+                let may_miss = may_miss(&self.column);
+                let outside = unlisted
+                    .into_iter()
+                    .zip(missing.iter())
+                    .map(|(unlisted, missing)| unlisted || (missing == Some(true) && !may_miss))
+                    .collect();
+                return Ok(Computed { column, outside });
+            }
+        };
+        let raw = evaluate(table, plan)?;
         let missing = raw.is_null();
         let name = PlSmallStr::from_str(&self.column.name);
         let (column, inside): (Column, Vec<Option<bool>>) = match &self.column.domain {
@@ -115,6 +151,27 @@ impl Formula {
                     Float64Chunked::from_iter_options(name, numbers.into_iter()).into_column(),
                     inside,
                 )
+            }
+            Domain::Timestamp { min, max, .. } => {
+                let bounds = milliseconds(*min)..=milliseconds(*max);
+                let moments: Vec<Option<i64>> = match raw.dtype().is_numeric() {
+                    true => {
+                        let seconds = whole(&raw)?.into_iter();
+                        let milliseconds = |it: i64| it.saturating_mul(1000);
+                        seconds.map(|it| it.map(milliseconds)).collect()
+                    }
+                    false => {
+                        let moments = raw.cast(&MOMENTS)?;
+                        moments.datetime()?.physical().iter().collect()
+                    }
+                };
+                let inside = moments
+                    .iter()
+                    .map(|moment| moment.map(|moment| bounds.contains(&moment)))
+                    .collect();
+                let column =
+                    Int64Chunked::from_iter_options(name, moments.into_iter()).into_column();
+                (column.cast(&MOMENTS)?, inside)
             }
             Domain::Integer { min, max, .. } => {
                 let numbers = whole(&raw)?;

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use dpsynth_table::{Column, Domain};
 
-use crate::columns::{Cell, days, round};
+use crate::columns::{Cell, days, milliseconds, round};
 
 /// The smallest and the largest value of a column. Empty where the first is larger.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +14,7 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// Returns the declared extent of a column that has one: a number or a date.
+    /// Returns the declared extent of a column that has one: a number, a date or a timestamp.
     pub(crate) fn declared(column: &Column) -> Option<Self> {
         let (low, high) = match &column.domain {
             Domain::Categorical { .. } | Domain::Identifier { .. } => return None,
@@ -26,6 +26,10 @@ impl Extent {
                 Cell::Float(inward(*max, *decimals, Ordering::Greater)),
             ),
             Domain::Integer { min, max, .. } => (Cell::Integer(*min), Cell::Integer(*max)),
+            Domain::Timestamp { min, max, .. } => (
+                Cell::Moment(milliseconds(*min)),
+                Cell::Moment(milliseconds(*max)),
+            ),
         };
         Some(Self { low, high })
     }
@@ -87,7 +91,7 @@ impl Extent {
     }
 }
 
-/// Orders two cells that are both numbers or both dates.
+/// Orders two cells that are both numbers, both dates or both timestamps.
 pub(crate) fn order(left: &Cell, right: &Cell) -> Option<Ordering> {
     match (left, right) {
         (Cell::Date(left), Cell::Date(right)) => Some(left.cmp(right)),
@@ -95,6 +99,7 @@ pub(crate) fn order(left: &Cell, right: &Cell) -> Option<Ordering> {
         (Cell::Float(left), Cell::Integer(right)) => left.partial_cmp(&(*right as f64)),
         (Cell::Integer(left), Cell::Float(right)) => (*left as f64).partial_cmp(right),
         (Cell::Integer(left), Cell::Integer(right)) => Some(left.cmp(right)),
+        (Cell::Moment(left), Cell::Moment(right)) => Some(left.cmp(right)),
         _ => None,
     }
 }

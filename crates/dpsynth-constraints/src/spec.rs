@@ -15,6 +15,19 @@ pub struct RuleSpec {
     pub enforcement: Option<Enforcement>,
 }
 
+impl RuleSpec {
+    /// The column that the rule computes, if it computes one.
+    pub(crate) fn computes(&self) -> Option<&str> {
+        match (&self.kind, self.enforcement) {
+            (RuleKind::Derived { column, .. }, _) => Some(column),
+            (RuleKind::FixedCombinations { columns, .. }, Some(Enforcement::Construction)) => {
+                columns.get(1).map(String::as_str)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What a rule demands of a row, and how it can be made to hold (the default first).
 #[derive(Clone, Debug, PartialEq)]
 pub enum RuleKind {
@@ -37,7 +50,8 @@ pub enum RuleKind {
     },
     /// The columns together take one of the allowed combinations. Repair (an allowed combination
     /// that agrees with the row in as many leading columns as possible, and at least in the first,
-    /// is drawn), redraw or refuse. A row with a missing value in one of the columns obeys.
+    /// is drawn), redraw or refuse; a row with a missing value in one of the columns obeys. Or
+    /// construction, where the first of two columns decides the second, which is then computed.
     FixedCombinations {
         /// At least two columns.
         columns: Vec<String>,

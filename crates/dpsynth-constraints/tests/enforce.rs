@@ -289,6 +289,46 @@ fn combinations_repair_agrees_in_the_leading_columns() {
 }
 
 #[test]
+fn the_first_of_two_columns_may_decide_the_second() {
+    let decided = |allowed: &[&[&str]]| {
+        let kind = combinations(&["school", "sex"], allowed);
+        enforced("decided", kind, Enforcement::Construction)
+    };
+    let rules = compile(vec![decided(&[&["none", "f"], &["primary", "m"]])]);
+    assert_eq!(rules.derived_columns(), ["sex"]);
+    let (table, outcomes) = enforce(&rules, 200, 3).expect("most rows have a school of the list");
+    let column = |name: &str| {
+        table
+            .column(name)
+            .expect(name)
+            .str()
+            .expect("texts")
+            .clone()
+    };
+    for (school, sex) in column("school").iter().zip(column("sex").iter()) {
+        let expected = match school {
+            Some("none") => "f",
+            Some("primary") => "m",
+            other => panic!("no combination has {other:?}"),
+        };
+        assert_eq!(sex, Some(expected));
+    }
+    assert!(outcomes[0].redrawn > 0 && outcomes[0].repaired == 0);
+    assert!(rules.check(&table).expect("it fits").is_empty());
+
+    for undecided in [
+        &[&["none", "f"][..], &["none", "m"]][..],
+        &[&["none", "f"][..], &["primary", "m"], &["none", "m"]],
+    ] {
+        let found = support::problems(vec![decided(undecided)]);
+        assert!(matches!(
+            found[0],
+            RuleProblem::EnforcementUnavailable { .. }
+        ));
+    }
+}
+
+#[test]
 fn combinations_speak_of_numbers_and_dates() {
     let rules = compile(vec![rule(
         "known",

@@ -128,6 +128,7 @@ fn inside(column: &Column) -> String {
     match &column.domain {
         Domain::Categorical { categories } => format!("{name} IN ('{}')", categories.join("', '")),
         Domain::Date { min, max, .. } => format!("{name} BETWEEN '{min}' AND '{max}'"),
+        Domain::Timestamp { min, max, .. } => format!("{name} BETWEEN '{min}' AND '{max}'"),
         Domain::Float {
             min, max, decimals, ..
         } => {

@@ -346,18 +346,18 @@ pub(crate) const FAULTS: &[Fault] = &[
         name: "LedgerWrittenAfter",
         what: "a charge is kept in memory, to be written afterwards",
         edits: &[(
-            "ledger/mod.rs",
-            "        self.file.append(&line)?;\n        self.state = State::Sound;",
-            "        if !crate::fault::on(FAULT) { self.file.append(&line)?; }\n        self.state = State::Sound;",
+            "ledger/account.rs",
+            "        file.append(&line)?;\n        self.book = book;",
+            "        if !crate::fault::on(FAULT) { file.append(&line)?; }\n        self.book = book;",
         )],
     },
     Fault {
         name: "CapForLifeIgnored",
         what: "the ledger charges beyond the cap for life",
         edits: &[(
-            "ledger/mod.rs",
-            "        if cost <= epsilon &&",
-            "        if crate::fault::on(FAULT) || cost <= epsilon &&",
+            "ledger/account.rs",
+            "        if cost.exact <= epsilon &&",
+            "        if crate::fault::on(FAULT) || cost.exact <= epsilon &&",
         )],
     },
     Fault {
@@ -382,7 +382,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         name: "HashNotChecked",
         what: "the ledger's hash chain is not checked",
         edits: &[(
-            "ledger/record.rs",
+            "ledger/line.rs",
             "if Digest::of(&body) != hash {",
             "if Digest::of(&body) != hash && !crate::fault::on(FAULT) {",
         )],

@@ -5,7 +5,7 @@
 //! integer codes, and a network only as a list of linear layers.
 //!
 //! ```text
-//!   Mechanism ──▶ Ledger::charge ──▶ Paid ──▶ Authorized<M> ──▶ run once ──▶ Released<T>
+//!   Mechanism ──▶ Ledger::reserve ──▶ Paid ──▶ Authorized<M> ──▶ run once ──▶ Released<T>
 //!   (numbers)     (priced, on disk)    │                            ▲
 //!                                      └──▶ Private::load ──────────┘
 //! ```
@@ -16,7 +16,7 @@
 //! | [`Released`] | output of a mechanism, or a post-processing of one |
 //! | [`Mechanism`] | a mechanism's public numbers: priced, recorded and run from one value |
 //! | [`DpEvent`] | what an accountant needs to know of a mechanism |
-//! | [`ledger::Ledger`] | durable, hash-chained list of charges of one data set |
+//! | [`ledger::Ledger`] | durable, hash-chained, signed list of charges of one data set |
 //! | [`Paid`], [`Authorized`] | affine permissions to run what was charged, once |
 //! | [`Step`] | one DP-SGD step: sample, clip, sum and noise in one call |
 

@@ -15,7 +15,7 @@ use crate::unit::PrivacyUnit;
 /// permissions to run them.
 ///
 /// # Guarantee
-/// Only [`Ledger::charge`](crate::ledger::Ledger::charge) makes one, after the charge was written
+/// Only [`Ledger::reserve`](crate::ledger::Ledger::reserve) makes one, after the charge was written
 /// and synchronised. Each mechanism can be authorised once, because the permissions are moved out
 /// in order and there is no `Clone`.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub enum Taint {
 impl Paid {
     /// Makes the permissions of a charge that the ledger has recorded.
     pub(crate) fn recorded(receipt: ChargeReceipt, key: SecretKey) -> Self {
-        let unit = receipt.after().unit.clone();
+        let unit = receipt.unit().clone();
         let mechanisms = receipt.mechanisms().iter().cloned().map(Some).collect();
         Self {
             receipt: Some(receipt),
@@ -113,6 +113,11 @@ impl Paid {
             .checked_add(1)
             .ok_or(MechanismError::CapExceeded)?;
         Ok((rng, self.unit.max_rows()))
+    }
+
+    /// Gives up all permissions, and names the charge if there is one.
+    pub(crate) fn charge(self) -> Option<ChargeId> {
+        self.receipt.map(|receipt| receipt.id())
     }
 
     /// Gives up all permissions, and names the charge if none of them was taken.

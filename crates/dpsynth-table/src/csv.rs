@@ -1,11 +1,11 @@
-//! The structure of a CSV file: its header, and whether every record has as many cells.
+//! The structure of a CSV file: its header, its records and their cells.
 //!
-//! Values are parsed by polars. It renames duplicated columns, fills short records up and guesses
-//! at stray quotes, so all of that is ruled out here before it sees a file, and every fault gets
-//! its record number.
+//! Readers at hand fill short records up, guess at stray quotes or quote the file in their errors.
+//! This one refuses all that is not plain, with the number of the record, and holds only
+//! some of the records at a time.
 
 use std::collections::HashMap;
-use std::io::{BufRead, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::str;
 
@@ -14,6 +14,9 @@ use crate::file::TextFile;
 
 /// The most bytes that one cell may have.
 pub(crate) const CELL_LIMIT: usize = 1 << 20;
+
+/// About how many bytes of a file are held at a time.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// The most bytes that a header may have.
 const HEADER_LIMIT: u64 = 64 << 20;
@@ -30,25 +33,261 @@ pub(crate) fn check_delimiter(delimiter: u8) -> Result<(), TableError> {
 
 /// Reads from a file no more than the lines of its header.
 pub(crate) fn header_of_file(path: &Path, delimiter: u8) -> Result<Vec<String>, TableError> {
-    let failed = |error: std::io::Error| TableError::of_file(path, error.kind());
-    let mut reader = std::io::BufReader::new(TextFile::open(path)?).take(HEADER_LIMIT);
-    let mut bytes = Vec::new();
-    let mut quotes = 0;
-    loop {
-        let read = reader.read_until(b'\n', &mut bytes).map_err(failed)?;
-        let line = &bytes[bytes.len() - read..];
-        quotes += line.iter().filter(|byte| **byte == b'"').count();
-        // An odd number of quotes means that the line ended inside a cell.
-        if read == 0 || quotes.is_multiple_of(2) {
-            break;
-        }
-    }
-    header(without_mark(&bytes), delimiter).map(|(names, _)| names)
+    CsvFile::open(path, delimiter).map(|file| file.names)
 }
 
-/// Returns the bytes without a byte order mark.
-pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
+/// A CSV file that is read some records at a time.
+pub(crate) struct CsvFile {
+    file: BufReader<TextFile>,
+    /// For errors.
+    path: std::path::PathBuf,
+    delimiter: u8,
+    names: Vec<String>,
+    /// What was read and is of no batch yet.
+    pending: Vec<u8>,
+    /// Records of earlier batches.
+    records: u64,
+    /// The first of the blank lines that nothing has followed so far.
+    blank: Option<u64>,
+    state: Reading,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Going,
+    Ended,
+}
+
+/// Some records of a file: the wanted cells, row by row.
+pub(crate) struct TextBatch {
+    /// What was read of the file.
+    text: String,
+    /// The cells that held doubled quotes, one after the other, without these.
+    unquoted: String,
+    cells: Vec<Span>,
+    /// Wanted cells of a record.
+    width: usize,
+    /// Records of the file before the first of these.
+    pub(crate) before: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Span {
+    start: u32,
+    length: u32,
+    source: Source,
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    Text,
+    Unquoted,
+}
+
+impl TextBatch {
+    pub(crate) fn rows(&self) -> usize {
+        self.cells.len() / self.width
+    }
+
+    /// Returns the cells of one of the wanted columns, in order.
+    pub(crate) fn column(&self, wanted: usize) -> impl Iterator<Item = &str> {
+        let spans = self.cells[wanted..].iter().step_by(self.width);
+        spans.map(|span| {
+            let from = match span.source {
+                Source::Text => &self.text,
+                Source::Unquoted => &self.unquoted,
+            };
+            let start = span.start as usize;
+            &from[start..start + span.length as usize]
+        })
+    }
+}
+
+impl CsvFile {
+    /// Opens a file and reads its header.
+    pub(crate) fn open(path: &Path, delimiter: u8) -> Result<Self, TableError> {
+        check_delimiter(delimiter)?;
+        let failed = |error: std::io::Error| TableError::of_file(path, error.kind());
+        let mut file = BufReader::with_capacity(1 << 16, TextFile::open(path)?);
+        let mut bytes = Vec::new();
+        let mut quotes = 0;
+        loop {
+            let mut limited = (&mut file).take(HEADER_LIMIT - bytes.len() as u64);
+            let read = limited.read_until(b'\n', &mut bytes).map_err(failed)?;
+            let line = &bytes[bytes.len() - read..];
+            quotes += line.iter().filter(|byte| **byte == b'"').count();
+            // An odd number of quotes means that the line ended inside a cell.
+            if read == 0 || quotes.is_multiple_of(2) {
+                break;
+            }
+        }
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
+        let (names, start) = header(bytes, delimiter)?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            delimiter,
+            names,
+            pending: bytes[start..].to_vec(),
+            records: 0,
+            blank: None,
+            state: Reading::Going,
+        })
+    }
+
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Reads the next records and keeps the cells at these positions; nothing after the last record.
+    pub(crate) fn next_batch(
+        &mut self,
+        positions: &[usize],
+    ) -> Result<Option<TextBatch>, TableError> {
+        let mut places = vec![None; self.names.len()];
+        for (wanted, position) in positions.iter().enumerate() {
+            places[*position] = Some(wanted);
+        }
+        let mut size = BATCH_BYTES;
+        loop {
+            self.fill(size)?;
+            let mut batch = TextBatch {
+                text: String::new(),
+                unquoted: String::new(),
+                cells: Vec::new(),
+                width: positions.len(),
+                before: self.records,
+            };
+            let taken = self.take_records(&places, &mut batch)?;
+            if taken > 0 {
+                let rest = self.pending.split_off(taken);
+                let text = std::mem::replace(&mut self.pending, rest);
+                // OK because each record was checked.
+                batch.text = String::from_utf8(text).unwrap_or_default();
+                if !batch.cells.is_empty() {
+                    return Ok(Some(batch));
+                }
+                // Nothing but blank lines.
+            } else if self.state == Reading::Ended {
+                return Ok(None);
+            } else {
+                // A record that does not end in here.
+                size *= 2;
+            }
+        }
+    }
+
+    /// Reads on until so many bytes are pending, or the file ends.
+    fn fill(&mut self, size: usize) -> Result<(), TableError> {
+        let wanted = size.saturating_sub(self.pending.len()) as u64;
+        if wanted > 0 && self.state == Reading::Going {
+            let read = (&mut self.file).take(wanted).read_to_end(&mut self.pending);
+            let read = read.map_err(|error| TableError::of_file(&self.path, error.kind()))?;
+            if (read as u64) < wanted {
+                self.state = Reading::Ended;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the records that end in what is pending, and returns where the last of them does.
+    fn take_records(
+        &mut self,
+        places: &[Option<usize>],
+        batch: &mut TextBatch,
+    ) -> Result<usize, TableError> {
+        let bytes = &self.pending;
+        let columns = places.len();
+        let mut taken = 0;
+        while taken < bytes.len() {
+            let record = self.records + 1;
+            let kept = batch.cells.len();
+            let empty = Span {
+                start: 0,
+                length: 0,
+                source: Source::Text,
+            };
+            batch.cells.resize(kept + batch.width, empty);
+            let mut at = taken;
+            let mut cells = 0;
+            let blank = loop {
+                let huge = TableError::HugeCell {
+                    record: Some(record),
+                    column: cells + 1,
+                };
+                let cell = match next_cell(bytes, at, self.delimiter, self.state) {
+                    Scanned::Cell(cell) => cell,
+                    Scanned::Malformed => {
+                        return Err(TableError::MalformedQuotes {
+                            record: Some(record),
+                        });
+                    }
+                    Scanned::Incomplete => {
+                        batch.cells.truncate(kept);
+                        // Both quotes and a line end may be there besides.
+                        return match bytes.len() - at > CELL_LIMIT + 4 {
+                            true => Err(huge),
+                            false => Ok(taken),
+                        };
+                    }
+                };
+                if cell.content.len() > CELL_LIMIT {
+                    return Err(huge);
+                }
+                if let Some(Some(wanted)) = places.get(cells) {
+                    let not_utf8 = TableError::NotUtf8 {
+                        record: Some(record),
+                    };
+                    batch.cells[kept + wanted] =
+                        span(&cell, &mut batch.unquoted).ok_or(not_utf8)?;
+                }
+                cells += 1;
+                at = cell.next;
+                if cell.last {
+                    break cells == 1 && !cell.quoted && cell.content.is_empty() && columns > 1;
+                }
+            };
+            if str::from_utf8(&bytes[taken..at]).is_err() {
+                return Err(TableError::NotUtf8 {
+                    record: Some(record),
+                });
+            }
+            if let (false, Some(first)) = (blank, self.blank) {
+                return Err(TableError::RaggedRecord { record: first });
+            }
+            self.records += 1;
+            if blank {
+                // Blank lines may end a file.
+                batch.cells.truncate(kept);
+                self.blank = self.blank.or(Some(record));
+            } else if cells != columns {
+                return Err(TableError::RaggedRecord { record });
+            }
+            taken = at;
+            // Places in a batch are counted in 32 bits.
+            if taken > u32::MAX as usize / 2 {
+                break;
+            }
+        }
+        Ok(taken)
+    }
+}
+
+/// Where the text of a cell is, without its quotes. The record is known to be UTF-8.
+fn span(cell: &RawCell<'_>, unquoted: &mut String) -> Option<Span> {
+    let (start, length, source) = match cell.quoted && cell.content.contains(&b'"') {
+        true => {
+            let start = unquoted.len();
+            unquoted.push_str(&str::from_utf8(cell.content).ok()?.replace("\"\"", "\""));
+            (start, unquoted.len() - start, Source::Unquoted)
+        }
+        false => (cell.start, cell.content.len(), Source::Text),
+    };
+    Some(Span {
+        start: u32::try_from(start).ok()?,
+        length: u32::try_from(length).ok()?,
+        source,
+    })
 }
 
 /// Returns the names of the columns, and where the first record starts.
@@ -59,8 +298,9 @@ pub(crate) fn header(bytes: &[u8], delimiter: u8) -> Result<(Vec<String>, usize)
     let mut names: Vec<String> = Vec::new();
     let mut at = 0;
     loop {
-        let cell =
-            next_cell(bytes, at, delimiter).ok_or(TableError::MalformedQuotes { record: None })?;
+        let Scanned::Cell(cell) = next_cell(bytes, at, delimiter, Reading::Ended) else {
+            return Err(TableError::MalformedQuotes { record: None });
+        };
         let column = names.len() + 1;
         if cell.content.len() > CELL_LIMIT {
             return Err(TableError::HugeCell {
@@ -102,67 +342,20 @@ pub(crate) fn check_names(names: &[String]) -> Result<(), TableError> {
     Ok(())
 }
 
-/// Checks the records that follow a header of `columns` names, and counts them.
-pub(crate) fn check_records(
-    bytes: &[u8],
-    columns: usize,
-    delimiter: u8,
-) -> Result<usize, TableError> {
-    let mut records = 0;
-    let mut at = 0;
-    while at < bytes.len() {
-        let start = at;
-        let record = records as u64 + 1;
-        let mut cells = 0;
-        loop {
-            let cell = next_cell(bytes, at, delimiter).ok_or(TableError::MalformedQuotes {
-                record: Some(record),
-            })?;
-            cells += 1;
-            if cell.content.len() > CELL_LIMIT {
-                let record = Some(record);
-                return Err(TableError::HugeCell {
-                    record,
-                    column: cells,
-                });
-            }
-            at = cell.next;
-            if cell.last {
-                break;
-            }
-        }
-        if str::from_utf8(&bytes[start..at]).is_err() {
-            return Err(TableError::NotUtf8 {
-                record: Some(record),
-            });
-        }
-        if cells != columns {
-            return Err(TableError::RaggedRecord { record });
-        }
-        records += 1;
-    }
-    Ok(records)
-}
-
-/// Returns the records without blank lines after the last one. In a file of one column, a blank
-/// line is a record.
-pub(crate) fn without_blank_end(mut bytes: &[u8], columns: usize) -> &[u8] {
-    if columns == 1 {
-        return bytes;
-    }
-    while let Some(rest) = bytes.strip_suffix(b"\n") {
-        let rest = rest.strip_suffix(b"\r").unwrap_or(rest);
-        if !rest.is_empty() && !rest.ends_with(b"\n") {
-            break;
-        }
-        bytes = rest;
-    }
-    bytes
+/// What stands at a place where a cell starts.
+enum Scanned<'a> {
+    Cell(RawCell<'a>),
+    /// A cell that ends, if at all, after what was read so far.
+    Incomplete,
+    /// A quote inside a cell, or one that is never closed.
+    Malformed,
 }
 
 struct RawCell<'a> {
     /// What is inside the quotes, if any; quotes inside it are still doubled.
     content: &'a [u8],
+    /// Where the content starts.
+    start: usize,
     quoted: bool,
     /// Where the next cell or record starts.
     next: usize,
@@ -170,22 +363,27 @@ struct RawCell<'a> {
     last: bool,
 }
 
-/// Reads the cell that starts at a position, or nothing where its quotes are not closed or stand
-/// inside a cell.
-fn next_cell(bytes: &[u8], at: usize, delimiter: u8) -> Option<RawCell<'_>> {
+/// Reads the cell that starts at a position.
+fn next_cell(bytes: &[u8], at: usize, delimiter: u8, state: Reading) -> Scanned<'_> {
+    let more = match state {
+        Reading::Going => Scanned::Incomplete,
+        Reading::Ended => Scanned::Malformed,
+    };
     let rest = &bytes[at..];
     let quoted = rest.first() == Some(&b'"');
     let (content, length) = match quoted {
-        true => {
-            let length = quoted_length(rest)?;
-            (&rest[1..length - 1], length)
-        }
+        true => match quoted_length(rest) {
+            // The quote that closes it may be the first of two.
+            Some(length) if length == rest.len() && state == Reading::Going => return more,
+            Some(length) => (&rest[1..length - 1], length),
+            None => return more,
+        },
         false => {
             let ends = |byte: &u8| *byte == delimiter || matches!(byte, b'\n' | b'"');
             let length = rest.iter().position(ends).unwrap_or(rest.len());
             let content = &rest[..length];
             let content = match rest.get(length) {
-                Some(b'"') => return None,
+                Some(b'"') => return Scanned::Malformed,
                 Some(byte) if *byte == delimiter => content,
                 _ => content.strip_suffix(b"\r").unwrap_or(content),
             };
@@ -193,15 +391,17 @@ fn next_cell(bytes: &[u8], at: usize, delimiter: u8) -> Option<RawCell<'_>> {
         }
     };
     let (after, last) = match &rest[length..] {
+        [] | [b'\r'] if state == Reading::Going => return more,
         [] => (0, true),
         [b'\r'] => (1, true),
         [b'\n', ..] => (1, true),
         [b'\r', b'\n', ..] => (2, true),
         [byte, ..] if *byte == delimiter => (1, false),
-        _ => return None,
+        _ => return Scanned::Malformed,
     };
-    Some(RawCell {
+    Scanned::Cell(RawCell {
         content,
+        start: at + usize::from(quoted),
         quoted,
         next: at + length + after,
         last,
@@ -259,9 +459,29 @@ mod tests {
         assert_eq!(not_utf8, TableError::NotUtf8 { record: None });
     }
 
+    /// The cells of both columns of a file of two, or the first fault.
+    fn cells(bytes: &[u8]) -> Result<Vec<String>, TableError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        std::fs::write(&path, bytes).unwrap();
+        let mut file = CsvFile::open(&path, b',')?;
+        let mut cells = Vec::new();
+        while let Some(batch) = file.next_batch(&[1, 0])? {
+            let (second, first): (Vec<_>, Vec<_>) =
+                (batch.column(0).collect(), batch.column(1).collect());
+            for (first, second) in first.into_iter().zip(second) {
+                cells.extend([first.to_owned(), second.to_owned()]);
+            }
+        }
+        Ok(cells)
+    }
+
+    fn check(records: &str) -> Result<usize, TableError> {
+        cells(format!("a,b\n{records}").as_bytes()).map(|cells| cells.len() / 2)
+    }
+
     #[test]
     fn records_are_counted_and_checked() {
-        let check = |text: &str| check_records(text.as_bytes(), 2, b',');
         assert_eq!(check(""), Ok(0));
         assert_eq!(check("1,2"), Ok(1));
         assert_eq!(check("1,2\r\n,\n\"3\n\",\"\"\n"), Ok(3));
@@ -280,14 +500,48 @@ mod tests {
                 "{text:?}"
             );
         }
-        let not_utf8 = check_records(b"1,2\n\xff,2\n", 2, b',');
+        let not_utf8 = cells(b"a,b\n1,2\n\xff,2\n");
         assert_eq!(not_utf8, Err(TableError::NotUtf8 { record: Some(2) }));
     }
 
     #[test]
     fn blank_lines_end_a_file_of_several_columns() {
-        assert_eq!(without_blank_end(b"1,2\n\r\n\n", 2), b"1,2\n");
-        assert_eq!(without_blank_end(b"\n\n", 2), b"");
-        assert_eq!(without_blank_end(b"1\n\n", 1), b"1\n\n");
+        assert_eq!(check("1,2\n\r\n\n"), Ok(1));
+        assert_eq!(check("\n\n"), Ok(0));
+        let blank_within = check("1,2\n\r\n\n3,4\n");
+        assert_eq!(blank_within, Err(TableError::RaggedRecord { record: 2 }));
+    }
+
+    #[test]
+    fn cells_are_the_same_wherever_a_batch_ends() {
+        let mut text = "a,b\r\n".to_owned();
+        let mut expected = Vec::new();
+        for record in 0..60_000 {
+            let filling = "x".repeat(record % 23);
+            text.push_str(&format!("\"{filling}\"\"\n,\",{filling}{record}\r\n"));
+            expected.extend([format!("{filling}\"\n,"), format!("{filling}{record}")]);
+        }
+        assert!(text.len() > 2 * BATCH_BYTES, "there are several batches");
+        assert!(cells(text.as_bytes()) == Ok(expected));
+    }
+
+    #[test]
+    fn a_record_may_be_longer_than_a_batch_but_no_cell_too_long() {
+        let cell = "x".repeat(CELL_LIMIT);
+        let text = format!("a,b\n{cell},{cell}\n1,2\n");
+        assert_eq!(
+            cells(text.as_bytes()).unwrap()[..2],
+            [cell.clone(), cell.clone()]
+        );
+        for text in [
+            format!("a,b\n1,{cell}y\n"),
+            format!("a,b\n1,\"{cell}yyyyyy"),
+        ] {
+            let (record, column) = (Some(1), 2);
+            assert_eq!(
+                cells(text.as_bytes()),
+                Err(TableError::HugeCell { record, column })
+            );
+        }
     }
 }

@@ -3,12 +3,12 @@
 //! A code is the index of a category, or of a cell of the column's [`Grid`]. Where values may be
 //! missing, the last code stands for that.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime};
 use thiserror::Error;
 
 use crate::grid::{Grid, MAX_CODES};
 use crate::kind::Kind;
-use crate::schema::{Column, Domain, Missing, OutOfDomain};
+use crate::schema::{After, Cells, Column, Domain, Missing, OutOfDomain};
 use crate::schema_error::SchemaProblem;
 use crate::text::{date_of, number};
 
@@ -19,6 +19,8 @@ pub enum Cell<'a> {
     Date(NaiveDate),
     /// A number that may have a fraction.
     Float(f64),
+    /// A day with a time.
+    Instant(NaiveDateTime),
     /// A whole number.
     Integer(i64),
     /// Nothing.
@@ -55,7 +57,16 @@ pub enum CellProblem {
     /// A number with a fraction, or more decimals than declared.
     #[error("has more decimals than the column allows")]
     NotWhole,
+    /// Further after the value that it follows than declared.
+    #[error("is further after the cell that it follows than is declared")]
+    TooFar,
+    /// Before the value that it follows, or less after it than declared.
+    #[error("is before the cell that it follows, or less after it than is declared")]
+    TooNear,
 }
+
+/// The most steps that a distance may have; all of them are exact floats.
+const MOST_STEPS: f64 = 1e15;
 
 /// Turns the cells of one column into codes, and codes into cells.
 #[derive(Debug, Clone)]
@@ -66,6 +77,16 @@ pub struct Coder {
     /// The tokens that are numbers, for tables whose numbers do not come as text.
     missing_numbers: Vec<f64>,
     out_of_domain: OutOfDomain,
+    /// The code of the category that stands for all that are not listed.
+    bucket: Option<u16>,
+    gap: Option<Gap>,
+}
+
+/// The distances to the columns that another follows, in steps.
+#[derive(Debug, Clone)]
+struct Gap {
+    bases: Vec<usize>,
+    grid: Grid,
 }
 
 impl Coder {
@@ -98,8 +119,21 @@ impl Coder {
         if column.missing == Missing::Allowed && empty_is_value && missing_text_is_empty {
             problems.push(SchemaProblem::NoMissingText);
         }
+        let bucket = match &column.out_of_domain {
+            OutOfDomain::BecomesCategory(category) => {
+                let code = kind.code_of(Cell::Text(category));
+                let code = code.ok().flatten().filter(|_| categorical);
+                if code.is_none() {
+                    problems.push(SchemaProblem::BucketNotListed);
+                }
+                code
+            }
+            _ => None,
+        };
         let coder = Self {
             kind,
+            bucket,
+            gap: None,
             missing: column.missing,
             missing_tokens: column.missing_tokens.clone(),
             missing_numbers: column
@@ -107,7 +141,7 @@ impl Coder {
                 .iter()
                 .flat_map(|token| number(token))
                 .collect(),
-            out_of_domain: column.out_of_domain,
+            out_of_domain: column.out_of_domain.clone(),
         };
         if coder.codes() > MAX_CODES {
             problems.push(SchemaProblem::TooManyCodes);
@@ -121,24 +155,86 @@ impl Coder {
     /// Returns the number of codes, at least 1 and at most [`MAX_CODES`].
     #[must_use]
     pub fn codes(&self) -> u32 {
-        self.kind.count() + u32::from(self.missing == Missing::Allowed)
+        self.values() + u32::from(self.missing == Missing::Allowed)
+    }
+
+    /// The number of codes that stand for values.
+    fn values(&self) -> u32 {
+        match &self.gap {
+            Some(gap) => gap.grid.cells(),
+            None => self.kind.count(),
+        }
+    }
+
+    /// Returns the positions of the columns that this one follows. Its codes then stand for distances.
+    #[must_use]
+    pub fn follows(&self) -> Option<&[usize]> {
+        self.gap.as_ref().map(|gap| gap.bases.as_slice())
+    }
+
+    /// Makes codes stand for distances to the values of other columns.
+    pub(crate) fn follow(
+        &mut self,
+        bases: Vec<usize>,
+        first: &[Self],
+        after: &After,
+    ) -> Result<(), SchemaProblem> {
+        let of_time = matches!(self.kind, Kind::Date { .. } | Kind::Timestamp { .. });
+        if of_time && bases.len() > 1 {
+            return Err(SchemaProblem::AfterKind);
+        }
+        let scales = first.iter().map(|it| self.kind.steps_between(&it.kind));
+        let scales: Option<Vec<f64>> = scales.collect();
+        // All are the same: each is that of this column.
+        let scale = scales.and_then(|it| it.first().copied());
+        let scale = scale.ok_or(SchemaProblem::AfterKind)?;
+        let [low, high] = [after.at_least, after.at_most].map(|distance| {
+            let steps = (distance * scale).round();
+            let exact = (steps / scale - distance).abs() <= 1e-9 * distance.abs().max(1.0);
+            (exact && (0.0..=MOST_STEPS).contains(&steps)).then_some(steps as i64)
+        });
+        let (low, high) = low.zip(high).ok_or(SchemaProblem::AfterBounds)?;
+        if low > high {
+            return Err(SchemaProblem::AfterBounds);
+        }
+        let grid = Grid::integers(low, high, &Cells::Fine)?;
+        if grid.cells() + u32::from(self.missing == Missing::Allowed) > MAX_CODES {
+            return Err(SchemaProblem::TooManyCodes);
+        }
+        self.gap = Some(Gap { bases, grid });
+        Ok(())
     }
 
     /// Returns the code of missing values, where they are allowed.
     #[must_use]
     pub fn missing_code(&self) -> Option<u16> {
         // OK because there are at most `MAX_CODES` codes, this one included.
-        (self.missing == Missing::Allowed).then(|| self.kind.count() as u16)
+        (self.missing == Missing::Allowed).then(|| self.values() as u16)
     }
 
-    /// Returns the cells of a numeric or date column.
+    /// Returns the cells of a numeric column or one of days or times: of its values, or of its distances
+    /// where it follows another.
     #[must_use]
     pub fn grid(&self) -> Option<&Grid> {
-        match &self.kind {
-            Kind::Categorical { .. } | Kind::Identifier { .. } => None,
-            Kind::Date { grid, .. } | Kind::Float { grid, .. } | Kind::Integer { grid, .. } => {
-                Some(grid)
-            }
+        match &self.gap {
+            Some(gap) => Some(&gap.grid),
+            None => self.kind.grid(),
+        }
+    }
+
+    /// Returns the number nearest to `value` that the column can hold.
+    pub(crate) fn nearest(&self, value: f64) -> f64 {
+        self.kind.grid().map_or(value, |grid| grid.nearest(value))
+    }
+
+    /// Returns the number of steps of what a cell becomes, nothing where that is no value.
+    pub(crate) fn step(&self, cell: Cell<'_>) -> Option<i64> {
+        let bounds = || self.kind.grid().map(Grid::step_bounds);
+        match (self.code_of(cell), &self.out_of_domain) {
+            (Ok(Some(_)), _) => self.kind.step(self.value_of(cell).ok()?),
+            (Err(CellProblem::BelowMinimum), OutOfDomain::Clip) => bounds().map(|(low, _)| low),
+            (Err(CellProblem::AboveMaximum), OutOfDomain::Clip) => bounds().map(|(_, high)| high),
+            (Ok(None) | Err(_), _) => None,
         }
     }
 
@@ -148,21 +244,62 @@ impl Coder {
     /// When the cell is missing and must not be, or is outside the domain and neither clipped nor
     /// made missing.
     pub fn encode(&self, cell: Cell<'_>) -> Result<u16, CellProblem> {
-        let problem = match self.code_of(cell) {
+        self.fated(self.code_of(cell))
+    }
+
+    /// As [`encode`](Self::encode), for a column that follows others, whose values have `base` steps
+    /// together or one of which is missing.
+    pub(crate) fn encode_after(
+        &self,
+        base: Option<i64>,
+        cell: Cell<'_>,
+    ) -> Result<u16, CellProblem> {
+        let Some(gap) = &self.gap else {
+            return self.encode(cell);
+        };
+        // The value itself obeys its column first: one that is clipped is as far away as its bound.
+        let step = match (self.step(cell), self.code_of(cell)) {
+            (None, Err(problem)) => Err(problem),
+            (step, _) => Ok(step),
+        };
+        let code = match (base, step) {
+            // A value after a missing one cannot be said.
+            (None, Ok(_)) | (_, Ok(None)) => Ok(None),
+            (_, Err(problem)) => Err(problem),
+            (Some(base), Ok(Some(step))) => {
+                let (low, high) = gap.grid.step_bounds();
+                match step.saturating_sub(base) {
+                    distance if distance < low => Err(CellProblem::TooNear),
+                    distance if distance > high => Err(CellProblem::TooFar),
+                    // OK because there are at most `MAX_CODES` cells.
+                    distance => Ok(Some(gap.grid.cell_of_step(distance) as u16)),
+                }
+            }
+        };
+        self.fated(code)
+    }
+
+    /// The code of a cell, after what the column says about cells outside its domain.
+    fn fated(&self, code: Result<Option<u16>, CellProblem>) -> Result<u16, CellProblem> {
+        let problem = match code {
             Ok(Some(code)) => return Ok(code),
             Ok(None) => return self.missing_code().ok_or(CellProblem::Missing),
             Err(problem) => problem,
         };
-        match (self.out_of_domain, problem) {
+        match (&self.out_of_domain, problem) {
             (OutOfDomain::BecomesMissing, _) => self.missing_code().ok_or(problem),
-            (OutOfDomain::Clip, CellProblem::BelowMinimum) => Ok(0),
+            (OutOfDomain::BecomesCategory(_), _) => self.bucket.ok_or(problem),
+            (OutOfDomain::Clip, CellProblem::BelowMinimum | CellProblem::TooNear) => Ok(0),
             // OK because there are at most `MAX_CODES` codes, and at least one of a value.
-            (OutOfDomain::Clip, CellProblem::AboveMaximum) => Ok((self.kind.count() - 1) as u16),
+            (OutOfDomain::Clip, CellProblem::AboveMaximum | CellProblem::TooFar) => {
+                Ok((self.values() - 1) as u16)
+            }
             (OutOfDomain::Clip | OutOfDomain::Stop, problem) => Err(problem),
         }
     }
 
-    /// Draws a cell of a code, evenly over the values that the code stands for.
+    /// Draws a cell of a code, evenly over the values that the code stands for. Where the column
+    /// follows another, that is a distance, in steps.
     ///
     /// `uniform` is in [0, 1). The cell is always in the domain, and encodes to the same code.
     ///
@@ -174,10 +311,13 @@ impl Coder {
             return Cell::Missing;
         }
         assert!(
-            u32::from(code) < self.kind.count(),
+            u32::from(code) < self.values(),
             "a code beyond the column's last one"
         );
         let cell = u32::from(code);
+        if let Some(gap) = &self.gap {
+            return Cell::Integer(gap.grid.draw_step(cell, uniform));
+        }
         match &self.kind {
             Kind::Categorical { categories, .. } => Cell::Text(&categories[usize::from(code)]),
             Kind::Identifier { first, .. } => Cell::Text(first),
@@ -187,6 +327,18 @@ impl Coder {
             }
             Kind::Float { grid, .. } => Cell::Float(grid.draw(cell, uniform)),
             Kind::Integer { grid, .. } => Cell::Integer(grid.draw_step(cell, uniform)),
+            Kind::Timestamp { grid, .. } => self.kind.value_of_step(grid.draw_step(cell, uniform)),
+        }
+    }
+
+    /// Draws a cell of a code of a column that follows others, whose values have `base` steps together.
+    /// It is missing where one of them is, and never past the column's bounds.
+    pub(crate) fn decode_after(&self, base: Option<i64>, code: u16, uniform: f64) -> Cell<'_> {
+        match (base, self.decode(code, uniform)) {
+            (Some(base), Cell::Integer(distance)) => {
+                self.kind.value_of_step(base.saturating_add(distance))
+            }
+            _ => Cell::Missing,
         }
     }
 
@@ -224,7 +376,6 @@ impl Coder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::Cells;
 
     use proptest::prelude::*;
 
@@ -238,6 +389,7 @@ mod tests {
             },
             out_of_domain,
             missing_tokens: vec!["?".to_owned(), "-9".to_owned()],
+            after: None,
         };
         Coder::new(&column).expect("a valid column")
     }
@@ -374,8 +526,9 @@ mod tests {
         #[test]
         fn no_text_makes_a_coder_panic(text in ".{0,12}") {
             for out_of_domain in [OutOfDomain::Clip, OutOfDomain::BecomesMissing] {
-                if let Ok(code) = ages(out_of_domain).encode(Cell::Text(&text)) {
-                    prop_assert!(u32::from(code) < ages(out_of_domain).codes());
+                let ages = ages(out_of_domain);
+                if let Ok(code) = ages.encode(Cell::Text(&text)) {
+                    prop_assert!(u32::from(code) < ages.codes());
                 }
             }
         }

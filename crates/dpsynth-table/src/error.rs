@@ -13,12 +13,6 @@ use crate::encode::CellProblem;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TableError {
-    /// Two readings of a CSV file differ.
-    #[error(
-        "the CSV file was split into records in two different ways, which is a bug of ours; \
-         please report it with the file's quoting and line ends, not with the file"
-    )]
-    Disagreement,
     /// Two columns have the same name.
     #[error(
         "columns {first} and {second} of the file have the same name; rename or remove one of them"
@@ -166,7 +160,7 @@ impl TableError {
     pub const CODES: &'static [&'static str] = &[
         "DPS1101", "DPS1102", "DPS1103", "DPS1104", "DPS1105", "DPS1106", "DPS1107", "DPS1108",
         "DPS1109", "DPS1110", "DPS1111", "DPS1112", "DPS1113", "DPS1114", "DPS1115", "DPS1116",
-        "DPS1117", "DPS9011",
+        "DPS1117",
     ];
 
     /// Returns the stable code of the error.
@@ -190,7 +184,6 @@ impl TableError {
             Self::OutOfDomain { .. } => "DPS1115",
             Self::MissingCell { .. } => "DPS1116",
             Self::UnsupportedLineEnds => "DPS1117",
-            Self::Disagreement => "DPS9011",
         }
     }
 
@@ -230,7 +223,11 @@ fn advice(problem: &CellProblem) -> &'static str {
             "correct the record, widen the bounds, or set `out_of_domain` to `clip` or `missing`"
         }
         CellProblem::NotListed => {
-            "correct the record, list the category, or set `out_of_domain` to `missing`"
+            "correct the record, list the category, or set `out_of_domain` to `missing` or a bucket"
+        }
+        CellProblem::TooFar | CellProblem::TooNear => {
+            "correct the record, widen the distances in `after`, or set `out_of_domain` to `clip` or \
+             `missing`"
         }
         CellProblem::Missing
         | CellProblem::NotADate

@@ -52,15 +52,3 @@ impl Read for TextFile {
         }
     }
 }
-
-/// Reads a file whole.
-///
-/// # Errors
-/// When it cannot be read, or its compressed content is damaged or cut short.
-pub(crate) fn bytes_of(path: &Path) -> Result<Vec<u8>, TableError> {
-    let mut bytes = Vec::new();
-    TextFile::open(path)?
-        .read_to_end(&mut bytes)
-        .map_err(|error| TableError::of_file(path, error.kind()))?;
-    Ok(bytes)
-}

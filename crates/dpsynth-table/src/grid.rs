@@ -250,6 +250,40 @@ impl Grid {
         }
     }
 
+    /// How many steps of a whole grid make 1.
+    pub(crate) fn scale(&self) -> Option<f64> {
+        match &self.shape {
+            Shape::Whole { scale, .. } => Some(*scale),
+            Shape::Real { .. } => None,
+        }
+    }
+
+    /// The number of steps nearest to a value, inside the bounds or not; nothing for a real grid.
+    pub(crate) fn step(&self, value: f64) -> Option<i64> {
+        let scaled = value * self.scale()?;
+        (scaled.abs() <= MAX_SCALED).then(|| scaled.round() as i64)
+    }
+
+    /// The fewest and the most steps of a whole grid.
+    pub(crate) fn step_bounds(&self) -> (i64, i64) {
+        match &self.shape {
+            Shape::Whole { starts, last, .. } => (starts[0], *last),
+            Shape::Real { .. } => unreachable!("a real grid has no steps"),
+        }
+    }
+
+    /// The value of so many steps of a whole grid, moved inside the bounds.
+    pub(crate) fn value_of_step(&self, step: i64) -> f64 {
+        match &self.shape {
+            Shape::Whole {
+                scale,
+                starts,
+                last,
+            } => step.clamp(starts[0], *last) as f64 / scale,
+            Shape::Real { .. } => unreachable!("a real grid has no steps"),
+        }
+    }
+
     /// The step of a whole grid nearest to a value between the bounds.
     fn step_of(&self, value: f64) -> i64 {
         match &self.shape {

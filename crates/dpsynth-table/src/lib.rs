@@ -29,6 +29,7 @@
 //!     missing: Missing::Refused,
 //!     out_of_domain: OutOfDomain::Clip,
 //!     missing_tokens: vec![],
+//!     after: None,
 //! };
 //! let schema = Schema::new(vec![age]).map_err(|findings| findings[0].clone())?;
 //! let table = Table::decode(&schema, &[0, 36], &mut || 0.5);
@@ -49,6 +50,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+mod batch;
 mod csv;
 mod encode;
 mod error;
@@ -72,9 +74,11 @@ pub use grid::{Grid, MAX_CODES, MAX_DECIMALS};
 pub use identifier::{IdFormat, IdFormatError};
 pub use owner::OwnerColumn;
 pub use read::{
-    CodedTable, Format, OwnedTable, ReadOptions, read, read_header, read_owned, read_table,
+    CodedTable, ColumnCells, ColumnValues, Format, OwnedTable, ReadOptions, read, read_column,
+    read_header, read_owned, read_table,
 };
-pub use schema::{Cells, Column, Domain, Missing, OutOfDomain, Schema};
+pub use schema::{After, Cells, Column, Domain, Missing, OutOfDomain, Schema};
 pub use schema_error::{SchemaError, SchemaProblem};
 pub use table::{Table, TableColumn, Values};
+pub use text::parse_time;
 pub use write::write;

@@ -2,12 +2,7 @@
 
 use std::collections::HashMap;
 
-use polars::prelude::Series;
-
 use crate::encode::{Cell, CellProblem};
-use crate::error::TableError;
-use crate::schema::Domain;
-use crate::series;
 
 /// The column whose equal values belong to one unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,40 +14,51 @@ pub struct OwnerColumn {
 }
 
 impl OwnerColumn {
-    /// Numbers the owners of the rows from 0, in the order in which they first appear.
+    /// Starts to number owners.
+    pub(crate) fn owners(&self) -> Owners<'_> {
+        Owners {
+            column: self,
+            known: HashMap::new(),
+            numbers: Vec::new(),
+        }
+    }
+}
+
+/// The owners of the rows so far, numbered from 0 in the order in which they first appear.
+pub(crate) struct Owners<'a> {
+    column: &'a OwnerColumn,
+    known: HashMap<String, u32>,
+    /// The number of each row's owner.
+    pub(crate) numbers: Vec<u32>,
+}
+
+impl Owners<'_> {
+    /// Takes the owner of the next row.
     ///
     /// Texts are compared without the white space around them: one owner too few protects more,
-    /// one too many would protect less. `position` is the column's place in the file, from 1.
+    /// one too many would protect less.
     ///
     /// # Errors
-    /// When a cell is missing: a row of nobody could be anybody's.
-    pub(crate) fn owners(&self, cells: &Series, position: usize) -> Result<Vec<u32>, TableError> {
-        let mut numbers: HashMap<String, u32> = HashMap::new();
-        let mut owners = Vec::with_capacity(cells.len());
-        // What is not text is compared as it would be written.
-        let texts = Domain::Categorical {
-            categories: Vec::new(),
+    /// When the cell is missing: a row of nobody could be anybody's.
+    pub(crate) fn take(&mut self, cell: Cell<'_>) -> Result<(), CellProblem> {
+        let text = match cell {
+            Cell::Text(text) => text.trim(),
+            _ => "",
         };
-        series::for_each_cell(cells, &texts, &self.name, position, |row, cell| {
-            let text = match cell {
-                Cell::Text(text) => text.trim(),
-                _ => "",
-            };
-            if text.is_empty() || self.missing_tokens.iter().any(|token| token.trim() == text) {
-                return Err(TableError::of_cell(&self.name, row, CellProblem::Missing));
+        let tokens = &self.column.missing_tokens;
+        if text.is_empty() || tokens.iter().any(|token| token.trim() == text) {
+            return Err(CellProblem::Missing);
+        }
+        let number = match self.known.get(text) {
+            Some(&number) => number,
+            None => {
+                // OK because a table of more rows than 32 bits count is refused as a whole.
+                let next = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+                self.known.insert(text.to_owned(), next);
+                next
             }
-            let number = match numbers.get(text) {
-                Some(&number) => number,
-                None => {
-                    // OK because a table of more rows than 32 bits count is refused as a whole.
-                    let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
-                    numbers.insert(text.to_owned(), next);
-                    next
-                }
-            };
-            owners.push(number);
-            Ok(())
-        })?;
-        Ok(owners)
+        };
+        self.numbers.push(number);
+        Ok(())
     }
 }

@@ -1,23 +1,17 @@
 //! Reading a table from CSV or Parquet into codes.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 
-use polars::prelude::{
-    CsvParseOptions, CsvReadOptions, DataFrame, DataType, Field, ParquetReader,
-    Schema as FrameSchema, SerReader as _,
-};
 use serde::{Deserialize, Serialize};
 
+use crate::batch::{Batch, Rows, Wanted, parquet_header};
+use crate::csv;
+use crate::encode::Cell;
 use crate::error::TableError;
 use crate::owner::OwnerColumn;
 use crate::schema::{Domain, Schema};
 use crate::table::Table;
-use crate::{csv, file, series};
 
 /// The format of a table in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,16 +139,9 @@ pub fn read_header(
     format: Option<Format>,
     delimiter: u8,
 ) -> Result<Vec<String>, TableError> {
-    let names = match format_of(path, format)? {
-        Format::Csv => {
-            csv::check_delimiter(delimiter)?;
-            csv::header_of_file(path, delimiter)?
-        }
-        Format::Parquet => {
-            let mut reader = open_parquet(path)?;
-            let schema = guarded(path, || reader.schema())?;
-            schema.iter_names().map(|name| name.to_string()).collect()
-        }
+    let names = match format.map_or_else(|| Format::of_input(path), Ok)? {
+        Format::Csv => csv::header_of_file(path, delimiter)?,
+        Format::Parquet => parquet_header(path)?,
     };
     csv::check_names(&names)?;
     Ok(names)
@@ -162,15 +149,20 @@ pub fn read_header(
 
 /// Reads a file into codes: every cell ends in its column's domain, or the reading stops.
 ///
-/// The columns of the file may have any order. Where it has a fault, the first one is named, by
-/// column and record, never by its content.
+/// The columns of the file may have any order. Where it has a fault, the first one in some of its
+/// rows is named, by column and record, never by its content. No more than a few megabytes of the
+/// file are held at a time.
 ///
 /// # Errors
 /// When the file cannot be read, its columns are not those of the schema and the ignored ones, or
 /// a cell cannot be a value of its column.
 pub fn read(path: &Path, schema: &Schema, options: ReadOptions) -> Result<CodedTable, TableError> {
-    let (frame, _) = read_frame(path, &Wanted::of(schema), &options)?;
-    coded(&frame, schema)
+    let mut rows = Rows::open(path, Wanted::of(schema), &options)?;
+    let mut coded = Coded::new(schema);
+    while let Some(batch) = rows.next()? {
+        coded.take(&rows, &batch)?;
+    }
+    Ok(coded.table)
 }
 
 /// Reads a file into codes, and tells the rows of the same owner: of the same value of `owner`,
@@ -184,40 +176,85 @@ pub fn read_owned(
     options: ReadOptions,
     owner: &OwnerColumn,
 ) -> Result<OwnedTable, TableError> {
-    let wanted = Wanted {
-        schema,
-        owner: Some(&owner.name),
-    };
-    let (frame, positions) = read_frame(path, &wanted, &options)?;
-    let table = coded(&frame, schema)?;
-    let cells = frame
-        .column(&owner.name)
-        .map_err(|_| TableError::WrongType {
-            column: owner.name.clone(),
-        })?;
-    let position = positions.last().map_or(1, |position| position + 1);
-    let owners = owner.owners(cells.as_materialized_series(), position)?;
-    Ok(OwnedTable { table, owners })
+    let wanted = Wanted::of(schema).and_texts(&owner.name);
+    let mut rows = Rows::open(path, wanted, &options)?;
+    let mut coded = Coded::new(schema);
+    let mut owners = owner.owners();
+    let last = schema.columns().len();
+    while let Some(batch) = rows.next()? {
+        coded.take(&rows, &batch)?;
+        rows.for_each_cell(&batch, last, |_, cell| owners.take(cell))?;
+    }
+    Ok(OwnedTable {
+        table: coded.table,
+        owners: owners.numbers,
+    })
 }
 
-fn coded(frame: &DataFrame, schema: &Schema) -> Result<CodedTable, TableError> {
-    let columns = schema.columns().len();
-    let mut codes = vec![0; frame.height() * columns];
-    for (index, (column, coder)) in schema.columns().iter().zip(schema.coders()).enumerate() {
-        let name = &column.name;
-        let wrong_type = |_| TableError::WrongType {
-            column: name.clone(),
-        };
-        let cells = frame.column(name).map_err(wrong_type)?;
-        let cells = cells.as_materialized_series();
-        series::for_each_cell(cells, &column.domain, name, index + 1, |row, cell| {
-            let code = coder.encode(cell);
-            codes[row * columns + index] =
-                code.map_err(|problem| TableError::of_cell(name, row, problem))?;
+/// The cells of one column as values of its kind, in the order of the rows; nothing for missing ones.
+///
+/// It holds what it was read from: a caller keeps that of private records inside the boundary.
+pub struct ColumnCells {
+    /// The values.
+    pub values: ColumnValues,
+    /// Numbers of the owners, as in [`OwnedTable`], where an owner was asked for.
+    pub owners: Option<Vec<u32>>,
+}
+
+/// The values of a column, inside its bounds or not.
+pub enum ColumnValues {
+    /// Of a column of categories, listed or not.
+    Texts(Vec<Option<String>>),
+    /// Of a column of numbers.
+    Numbers(Vec<Option<f64>>),
+}
+
+/// Reads a column of categories or of numbers before its domain is known: the one of the schema.
+///
+/// # Errors
+/// As [`read_owned`], but what is outside the column's domain is no error. A cell that is no value of the column's
+/// kind counts as missing: [`read`] says so once the domain is known.
+pub fn read_column(
+    path: &Path,
+    schema: &Schema,
+    options: &ReadOptions,
+    owner: Option<&OwnerColumn>,
+) -> Result<ColumnCells, TableError> {
+    let mut wanted = Wanted::of(schema);
+    if let Some(owner) = owner {
+        wanted = wanted.and_texts(&owner.name);
+    }
+    let mut rows = Rows::open(path, wanted, options)?;
+    let mut owners = owner.map(OwnerColumn::owners);
+    let coder = &schema.coders()[0];
+    let mut values = match schema.columns()[0].domain {
+        Domain::Categorical { .. } | Domain::Identifier { .. } => ColumnValues::Texts(Vec::new()),
+        _ => ColumnValues::Numbers(Vec::new()),
+    };
+    while let Some(batch) = rows.next()? {
+        rows.for_each_cell(&batch, 0, |_, cell| {
+            let value = coder.value_of(cell).unwrap_or(Cell::Missing);
+            match &mut values {
+                ColumnValues::Texts(texts) => texts.push(match value {
+                    Cell::Text(text) => Some(text.to_owned()),
+                    _ => None,
+                }),
+                ColumnValues::Numbers(numbers) => numbers.push(match value {
+                    Cell::Integer(number) => Some(number as f64),
+                    Cell::Float(number) => Some(number),
+                    _ => None,
+                }),
+            }
             Ok(())
         })?;
+        if let Some(owners) = &mut owners {
+            rows.for_each_cell(&batch, schema.columns().len(), |_, cell| owners.take(cell))?;
+        }
     }
-    Ok(CodedTable { codes, columns })
+    Ok(ColumnCells {
+        values,
+        owners: owners.map(|owners| owners.numbers),
+    })
 }
 
 /// Reads a *public* file, such as a synthetic table, into typed values, each in its domain.
@@ -225,195 +262,60 @@ fn coded(frame: &DataFrame, schema: &Schema) -> Result<CodedTable, TableError> {
 /// # Errors
 /// As [`read`].
 pub fn read_table(path: &Path, schema: &Schema, options: ReadOptions) -> Result<Table, TableError> {
-    let (frame, _) = read_frame(path, &Wanted::of(schema), &options)?;
-    let table = Table::from_dataframe(&frame, schema)?;
+    let mut rows = Rows::open(path, Wanted::of(schema), &options)?;
+    let mut table = Table::without_rows(schema);
+    while let Some(batch) = rows.next()? {
+        table.append(&batch, schema)?;
+    }
     table.conforms(schema)?;
     Ok(table)
 }
 
-/// The columns to read from a file.
-struct Wanted<'a> {
+/// A table of codes that is being read.
+struct Coded<'a> {
     schema: &'a Schema,
-    /// A column besides, which comes last.
-    owner: Option<&'a str>,
+    table: CodedTable,
 }
 
-impl<'a> Wanted<'a> {
-    fn of(schema: &'a Schema) -> Self {
-        let owner = None;
-        Self { schema, owner }
-    }
-
-    fn names(&self) -> impl Iterator<Item = &'a str> {
-        self.schema.names().chain(self.owner)
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.schema.position(name).is_some() || self.owner == Some(name)
-    }
-}
-
-/// Reads the wanted columns, in their order and by their names, with their positions in the file;
-/// cells of CSV files stay text.
-fn read_frame(
-    path: &Path,
-    wanted: &Wanted<'_>,
-    options: &ReadOptions,
-) -> Result<(DataFrame, Vec<usize>), TableError> {
-    let format = format_of(path, options.format)?;
-    let (frame, positions) = match format {
-        Format::Csv => read_csv(path, wanted, options)?,
-        Format::Parquet => read_parquet(path, wanted, options)?,
-    };
-    let wrong_type = |name: &str| TableError::WrongType {
-        column: name.to_owned(),
-    };
-    let mut columns = Vec::with_capacity(positions.len());
-    for (name, position) in wanted.names().zip(&positions) {
-        let column = match format {
-            Format::Csv => frame.column(&csv_name(*position)),
-            Format::Parquet => frame.column(name),
-        };
-        let mut column = column.map_err(|_| wrong_type(name))?.clone();
-        column.rename(name.into());
-        columns.push(column);
-    }
-    let first = wanted.names().next().unwrap_or_default().to_owned();
-    let frame = DataFrame::new(frame.height(), columns).map_err(|_| wrong_type(&first))?;
-    Ok((frame, positions))
-}
-
-fn format_of(path: &Path, format: Option<Format>) -> Result<Format, TableError> {
-    format.map_or_else(|| Format::of_input(path), Ok)
-}
-
-/// Where the wanted columns are among the file's.
-fn positions(
-    names: &[String],
-    wanted: &Wanted<'_>,
-    options: &ReadOptions,
-) -> Result<Vec<usize>, TableError> {
-    let index: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
-    let found: Vec<Option<usize>> = wanted
-        .names()
-        .map(|name| index.get(name).copied())
-        .collect();
-    if found.iter().all(Option::is_none) {
-        // The first record may be one of data, and must not be shown then.
-        return Err(TableError::HeaderNotFound);
-    }
-    let known = |name: &String| wanted.has(name) || options.ignored.contains(name);
-    let unexpected: Vec<String> = names.iter().filter(|name| !known(name)).cloned().collect();
-    let missing: Vec<String> = wanted
-        .names()
-        .filter(|name| !index.contains_key(name))
-        .map(str::to_owned)
-        .collect();
-    match missing.is_empty() && unexpected.is_empty() {
-        true => Ok(found.into_iter().flatten().collect()),
-        false => Err(TableError::WrongHeader {
-            missing,
-            unexpected,
-        }),
-    }
-}
-
-/// Reads the wanted columns as text, named by their positions.
-fn read_csv(
-    path: &Path,
-    wanted: &Wanted<'_>,
-    options: &ReadOptions,
-) -> Result<(DataFrame, Vec<usize>), TableError> {
-    csv::check_delimiter(options.delimiter)?;
-    let bytes = file::bytes_of(path)?;
-    let bytes = csv::without_mark(&bytes);
-    let (names, start) = csv::header(bytes, options.delimiter)?;
-    let positions = positions(&names, wanted, options)?;
-    let bytes = &bytes[..start + csv::without_blank_end(&bytes[start..], names.len()).len()];
-    let records = csv::check_records(&bytes[start..], names.len(), options.delimiter)?;
-
-    let fields = (0..names.len()).map(|at| Field::new(csv_name(at).into(), DataType::String));
-    let mut projection = positions.clone();
-    projection.sort_unstable();
-    let parse = CsvParseOptions::default()
-        .with_separator(options.delimiter)
-        .with_quote_char(Some(b'"'))
-        // An empty cell is an empty text, which may be a category.
-        .with_missing_is_null(false)
-        .with_try_parse_dates(false);
-    // The header goes along as a record and is cut off after: polars drops blank lines before
-    // the first record, and in a file of one column those are records.
-    let reader = CsvReadOptions::default()
-        .with_has_header(false)
-        .with_infer_schema_length(Some(0))
-        .with_schema(Some(Arc::new(fields.collect::<FrameSchema>())))
-        .with_projection(Some(Arc::new(projection)))
-        .with_parse_options(parse)
-        .into_reader_with_file_handle(Cursor::new(bytes));
-    // The error would quote the file.
-    let frame = reader.finish().map_err(|_| TableError::Disagreement)?;
-    match frame.height() == records + 1 {
-        true => Ok((frame.slice(1, records), positions)),
-        false => Err(TableError::Disagreement),
-    }
-}
-
-fn csv_name(position: usize) -> String {
-    format!("column_{position}")
-}
-
-/// Reads the wanted columns with their own types.
-fn read_parquet(
-    path: &Path,
-    wanted: &Wanted<'_>,
-    options: &ReadOptions,
-) -> Result<(DataFrame, Vec<usize>), TableError> {
-    let mut reader = open_parquet(path)?;
-    let types = guarded(path, || reader.schema())?;
-    let names: Vec<String> = types.iter_names().map(|name| name.to_string()).collect();
-    csv::check_names(&names)?;
-    let positions = positions(&names, wanted, options)?;
-    let texts = Domain::Categorical {
-        categories: Vec::new(),
-    };
-    for name in wanted.names() {
-        let domain = wanted.schema.column(name).map_or(&texts, |it| &it.domain);
-        let known = types
-            .get(name)
-            .and_then(|field| series::known_type(&field.dtype));
-        if !known.is_some_and(|dtype| series::fits(&dtype, domain)) {
-            return Err(TableError::WrongType {
-                column: name.to_owned(),
-            });
+impl<'a> Coded<'a> {
+    fn new(schema: &'a Schema) -> Self {
+        let columns = schema.columns().len();
+        let codes = Vec::new();
+        Self {
+            schema,
+            table: CodedTable { codes, columns },
         }
     }
-    let names = wanted.names().map(str::to_owned).collect();
-    let frame = guarded(path, || reader.with_columns(Some(names)).finish())?;
-    Ok((frame, positions))
-}
 
-fn open_parquet(path: &Path) -> Result<ParquetReader<std::fs::File>, TableError> {
-    let failed = |error: std::io::Error| TableError::of_file(path, error.kind());
-    let file = std::fs::File::open(path).map_err(failed)?;
-    match file.metadata().map_err(failed)? {
-        metadata if metadata.is_dir() => {
-            Err(TableError::of_file(path, std::io::ErrorKind::IsADirectory))
+    fn take(&mut self, rows: &Rows<'_>, batch: &Batch) -> Result<(), TableError> {
+        let CodedTable { codes, columns } = &mut self.table;
+        let columns = *columns;
+        let start = codes.len();
+        codes.resize(start + batch.rows() * columns, 0);
+        let codes = &mut codes[start..];
+        for (index, coder) in self.schema.coders().iter().enumerate() {
+            let Some(bases) = coder.follows() else {
+                rows.for_each_cell(batch, index, |row, cell| {
+                    codes[row * columns + index] = coder.encode(cell)?;
+                    Ok(())
+                })?;
+                continue;
+            };
+            let mut steps = vec![Some(0i64); batch.rows()];
+            for &base in bases {
+                let first = &self.schema.coders()[base];
+                rows.for_each_cell(batch, base, |row, cell| {
+                    // What is wrong with it is said where it is encoded itself.
+                    let sum = steps[row].zip(first.step(cell));
+                    steps[row] = sum.and_then(|(sum, step)| sum.checked_add(step));
+                    Ok(())
+                })?;
+            }
+            rows.for_each_cell(batch, index, |row, cell| {
+                codes[row * columns + index] = coder.encode_after(steps[row], cell)?;
+                Ok(())
+            })?;
         }
-        metadata if metadata.len() == 0 => Err(TableError::EmptyFile),
-        _ => Ok(ParquetReader::new(file)),
-    }
-}
-
-/// Reads a part of a Parquet file. Polars panics at some damaged files, and its errors and
-/// panics may quote the file, so nothing of them is kept.
-fn guarded<T>(
-    path: &Path,
-    read: impl FnOnce() -> polars::prelude::PolarsResult<T>,
-) -> Result<T, TableError> {
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(_)) | Err(_) => Err(TableError::UnreadableParquet {
-            path: path.to_owned(),
-        }),
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! What the owner of a table declares in public about its columns. Nothing here is learned from data.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
 use crate::encode::Coder;
@@ -50,6 +50,9 @@ impl Schema {
         }
         if columns.is_empty() {
             findings.push(whole_schema(SchemaProblem::NoColumns));
+        }
+        if findings.is_empty() {
+            findings.extend(follow(&columns, &mut coders));
         }
         match findings.is_empty() {
             true => Ok(Self { columns, coders }),
@@ -128,7 +131,8 @@ impl Schema {
                 Domain::Categorical { .. } | Domain::Identifier { .. } => {}
                 Domain::Date { cells, .. }
                 | Domain::Float { cells, .. }
-                | Domain::Integer { cells, .. } => {
+                | Domain::Integer { cells, .. }
+                | Domain::Timestamp { cells, .. } => {
                     if *cells != Cells::Each {
                         *cells = Cells::Fine;
                     }
@@ -170,6 +174,39 @@ impl From<Schema> for Vec<Column> {
     }
 }
 
+/// Tells each coder which column its own follows, and returns what is wrong with that.
+fn follow(columns: &[Column], coders: &mut [Coder]) -> Vec<SchemaError> {
+    let mut findings = Vec::new();
+    for (index, column) in columns.iter().enumerate() {
+        let Some(after) = &column.after else { continue };
+        let base = |name: &String| {
+            let base = columns.iter().position(|it| it.name == *name)?;
+            columns[base].after.is_none().then_some(base)
+        };
+        let bases: Option<Vec<usize>> = after.columns.iter().map(base).collect();
+        let followed = match bases.filter(|bases| !bases.is_empty()) {
+            Some(bases) => {
+                let may_miss = |base: &usize| columns[*base].missing == Missing::Allowed;
+                let first: Vec<Coder> = bases.iter().map(|base| coders[*base].clone()).collect();
+                match column.missing == Missing::Refused && bases.iter().any(may_miss) {
+                    true => Err(SchemaProblem::AfterMissing),
+                    false => coders[index].follow(bases, &first, after),
+                }
+            }
+            None => Err(SchemaProblem::AfterUnknown),
+        };
+        if let Err(problem) = followed {
+            findings.push(SchemaError {
+                column: Some(index),
+                name: column.name.clone(),
+                field: problem.field(),
+                problem,
+            });
+        }
+    }
+    findings
+}
+
 fn whole_schema(problem: SchemaProblem) -> SchemaError {
     SchemaError {
         column: None,
@@ -194,6 +231,10 @@ pub struct Column {
     /// The exact texts that stand for a missing value. An empty cell does too, unless the empty
     /// text is a category.
     pub missing_tokens: Vec<String>,
+    /// The column that this one's values come after; a distance outside the bounds is like a value
+    /// outside the domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<After>,
 }
 
 impl Column {
@@ -272,6 +313,35 @@ pub enum Domain {
         /// How the numbers are cut into cells.
         cells: Cells,
     },
+    /// Days with a time, or times of a day.
+    Timestamp {
+        /// The first one, in universal time where the format says how far it is from that.
+        #[serde(with = "iso_instant")]
+        min: NaiveDateTime,
+        /// The last one.
+        #[serde(with = "iso_instant")]
+        max: NaiveDateTime,
+        /// How one is written in text, as `strftime` has it. It also says what is kept: hours,
+        /// minutes or seconds. Without a day in it, days do not count.
+        format: String,
+        /// How the range is cut into cells. Edges count in seconds, minutes or hours since
+        /// 1970-01-01, as the format has them. Fine cells are full minutes, hours or days.
+        cells: Cells,
+    },
+}
+
+/// Says that the values of a column come after those of another, or exceed the sum of others. What is
+/// modelled is the distance, so rows are drawn so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct After {
+    /// The other column, or several columns of numbers whose sum counts. None of them follows others
+    /// itself, and their values are of the same kind.
+    pub columns: Vec<String>,
+    /// The smallest distance, 0 or more: in days for dates, in seconds for timestamps.
+    pub at_least: f64,
+    /// The largest distance.
+    pub at_most: f64,
 }
 
 /// How the range of a numeric column is cut into cells.
@@ -318,9 +388,11 @@ pub enum Missing {
 }
 
 /// What becomes of a cell outside the domain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutOfDomain {
+    /// It becomes this category: the bucket for all that is not listed.
+    BecomesCategory(String),
     /// It becomes a missing value.
     BecomesMissing,
     /// A number or date below or above the bounds becomes the bound. Anything else stops the
@@ -345,6 +417,26 @@ mod iso_date {
         let text = String::deserialize(from)?;
         NaiveDate::parse_from_str(&text, FORMAT)
             .map_err(|_| D::Error::custom("expected a date as `2000-12-31`"))
+    }
+}
+
+/// Days with a time in files of ours.
+mod iso_instant {
+    use chrono::NaiveDateTime;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    const FORMAT: &str = "%Y-%m-%dT%H:%M:%S";
+
+    pub(super) fn serialize<S: Serializer>(at: &NaiveDateTime, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&at.format(FORMAT))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<NaiveDateTime, D::Error> {
+        let text = String::deserialize(from)?;
+        NaiveDateTime::parse_from_str(&text, FORMAT)
+            .map_err(|_| D::Error::custom("expected a time as `2000-12-31T23:59:59`"))
     }
 }
 

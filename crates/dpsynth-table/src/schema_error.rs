@@ -12,7 +12,7 @@ pub struct SchemaError {
     /// The name of the column; empty when the finding is about the whole schema.
     pub name: String,
     /// The field at fault, as a policy calls it: `name`, `categories`, `min`, `max`, `cells`,
-    /// `decimals`, `format`, `missing`, `missing_tokens` or `out_of_domain`.
+    /// `decimals`, `format`, `missing`, `missing_tokens`, `after` or `out_of_domain`.
     pub field: &'static str,
     /// What is wrong with it.
     pub problem: SchemaProblem,
@@ -41,6 +41,31 @@ fn place(error: &SchemaError) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SchemaProblem {
+    /// The distances to another column are not bounded.
+    #[error(
+        "the distances in `after` make no range; state `at_least` from 0 on and `at_most` above it, \
+         each a whole number of what the column counts in"
+    )]
+    AfterBounds,
+    /// Values of one kind do not come after those of another.
+    #[error(
+        "a column that it comes `after` has values of another kind; all must be dates, timestamps of \
+         one precision, whole numbers, or numbers with the same `decimals`, and several must be numbers"
+    )]
+    AfterKind,
+    /// A value after a missing one cannot be said.
+    #[error(
+        "a column that it comes `after` may be missing and this one may not; set `missing = true`"
+    )]
+    AfterMissing,
+    /// The column that another comes after is none, or comes after a third.
+    #[error(
+        "there is no column of the name in `after`, or it comes after another itself; name a column that does not"
+    )]
+    AfterUnknown,
+    /// The bucket for what is not listed is not listed either.
+    #[error("`out_of_domain` names a category that is not listed; add it to `categories`")]
+    BucketNotListed,
     /// Missing values are the target of cells outside the domain, but not allowed.
     #[error(
         "cells outside the domain are to become missing, but missing values are not allowed; set \
@@ -124,8 +149,8 @@ pub enum SchemaProblem {
     UnknownColumn,
     /// The date format cannot be written and read back.
     #[error(
-        "dates do not survive being written and read in that format; use one with a year, month \
-         and day, such as `%Y-%m-%d`"
+        "dates do not survive being written and read in that format; use one that says them \
+         completely, such as `%Y-%m-%d`, or `%Y-%m-%d %H:%M` for timestamps"
     )]
     UnusableDateFormat,
 }
@@ -135,7 +160,8 @@ impl SchemaProblem {
     pub const CODES: &'static [&'static str] = &[
         "DPS1001", "DPS1002", "DPS1003", "DPS1004", "DPS1005", "DPS1006", "DPS1007", "DPS1008",
         "DPS1009", "DPS1010", "DPS1011", "DPS1012", "DPS1013", "DPS1014", "DPS1015", "DPS1016",
-        "DPS1017", "DPS1018", "DPS1019", "DPS1020",
+        "DPS1017", "DPS1018", "DPS1019", "DPS1020", "DPS1021", "DPS1022", "DPS1023", "DPS1024",
+        "DPS1025",
     ];
 
     /// Returns the stable code of the problem.
@@ -162,6 +188,11 @@ impl SchemaProblem {
             Self::ClipOnCategories => "DPS1018",
             Self::NoMissingText => "DPS1019",
             Self::UnknownColumn => "DPS1020",
+            Self::AfterUnknown => "DPS1021",
+            Self::AfterKind => "DPS1022",
+            Self::AfterBounds => "DPS1023",
+            Self::AfterMissing => "DPS1024",
+            Self::BucketNotListed => "DPS1025",
         }
     }
 
@@ -180,7 +211,12 @@ impl SchemaProblem {
             | Self::TooManyCodes => "cells",
             Self::TooManyDecimals | Self::TooPrecise => "decimals",
             Self::UnusableDateFormat => "format",
-            Self::BecomesMissingNeedsMissing | Self::ClipOnCategories => "out_of_domain",
+            Self::AfterUnknown | Self::AfterKind | Self::AfterBounds | Self::AfterMissing => {
+                "after"
+            }
+            Self::BecomesMissingNeedsMissing | Self::BucketNotListed | Self::ClipOnCategories => {
+                "out_of_domain"
+            }
         }
     }
 }

@@ -2,23 +2,25 @@
 
 use polars::prelude::{ArrowDataType, DataType, NamedFrom as _, Series, TimeUnit};
 
-use crate::csv::CELL_LIMIT;
 use crate::encode::Cell;
 use crate::error::TableError;
 use crate::schema::Domain;
+use crate::text::instant_of;
 
-/// Whether values of a type can be read into a domain, for types that polars was built with.
-pub(crate) fn fits(dtype: &DataType, domain: &Domain) -> bool {
+/// Whether values of a type can be read into a domain, or as texts where there is none, for types
+/// that polars was built with.
+pub(crate) fn fits(dtype: &DataType, domain: Option<&Domain>) -> bool {
+    let of_time = matches!(domain, Some(Domain::Date { .. } | Domain::Timestamp { .. }));
     match dtype {
         DataType::String | DataType::Null => true,
-        DataType::Date | DataType::Datetime(_, _) => matches!(domain, Domain::Date { .. }),
+        DataType::Date | DataType::Datetime(_, _) => of_time,
         DataType::Boolean
         | DataType::Int32
         | DataType::Int64
         | DataType::UInt32
         | DataType::UInt64
         | DataType::Float32
-        | DataType::Float64 => !matches!(domain, Domain::Date { .. }),
+        | DataType::Float64 => !of_time,
         _ => false,
     }
 }
@@ -46,14 +48,14 @@ pub(crate) fn known_type(arrow: &ArrowDataType) -> Option<DataType> {
     })
 }
 
-/// Calls `each` with every cell and its row, counted from 0, until one fails.
+/// Calls `each` with every cell and its row, counted from 0, until one fails. Where no domain is
+/// given, what is not text is taken as it would be written.
 ///
-/// `name` is for errors, `position` the column's place in the file, counted from 1.
+/// `name` is for errors.
 pub(crate) fn for_each_cell(
     series: &Series,
-    domain: &Domain,
+    domain: Option<&Domain>,
     name: &str,
-    position: usize,
     mut each: impl FnMut(usize, Cell<'_>) -> Result<(), TableError>,
 ) -> Result<(), TableError> {
     // A cast between types that `fits` allows fails only when polars lacks it.
@@ -65,12 +67,12 @@ pub(crate) fn for_each_cell(
             column: name.to_owned(),
         });
     }
-    let categorical = matches!(
+    let texts = matches!(
         domain,
-        Domain::Categorical { .. } | Domain::Identifier { .. }
+        None | Some(Domain::Categorical { .. } | Domain::Identifier { .. })
     );
     // Categories and identifiers are texts, so what is not text is compared as it would be written.
-    let mut number = |row, cell: Cell<'_>| match (categorical, cell) {
+    let mut number = |row, cell: Cell<'_>| match (texts, cell) {
         (true, Cell::Integer(value)) => each(row, Cell::Text(&value.to_string())),
         (true, Cell::Float(value)) => each(row, Cell::Text(&value.to_string())),
         (_, cell) => each(row, cell),
@@ -78,14 +80,7 @@ pub(crate) fn for_each_cell(
     match series.dtype() {
         DataType::String => {
             for (row, text) in series.str().map_err(wrong_type)?.iter().enumerate() {
-                let cell = text.map_or(Cell::Missing, Cell::Text);
-                if text.is_some_and(|text| text.len() > CELL_LIMIT) {
-                    return Err(TableError::HugeCell {
-                        record: Some(row as u64 + 1),
-                        column: position,
-                    });
-                }
-                each(row, cell)?;
+                each(row, text.map_or(Cell::Missing, Cell::Text))?;
             }
         }
         DataType::Null => {
@@ -94,15 +89,16 @@ pub(crate) fn for_each_cell(
             }
         }
         DataType::Date | DataType::Datetime(_, _) => {
-            let dates = series.cast(&DataType::Date).map_err(wrong_type)?;
-            let dates = dates.date().map_err(wrong_type)?;
-            for (row, days) in dates.physical().iter().enumerate() {
-                let date = days.map(chrono::NaiveDate::from_epoch_days);
+            let milliseconds = DataType::Datetime(TimeUnit::Milliseconds, None);
+            let instants = series.cast(&milliseconds).map_err(wrong_type)?;
+            let instants = instants.datetime().map_err(wrong_type)?;
+            for (row, instant) in instants.physical().iter().enumerate() {
+                let instant = instant.map(|it| instant_of(it.div_euclid(1000)));
                 each(
                     row,
-                    match date {
+                    match instant {
                         None => Cell::Missing,
-                        Some(Some(date)) => Cell::Date(date),
+                        Some(Some(instant)) => Cell::Instant(instant),
                         // Beyond the calendar, hence beyond any domain.
                         Some(None) => Cell::Float(f64::NAN),
                     },
@@ -113,7 +109,7 @@ pub(crate) fn for_each_cell(
             for (row, flag) in series.bool().map_err(wrong_type)?.iter().enumerate() {
                 match flag {
                     None => each(row, Cell::Missing)?,
-                    Some(flag) if categorical => {
+                    Some(flag) if texts => {
                         each(row, Cell::Text(if flag { "true" } else { "false" }))?
                     }
                     Some(flag) => each(row, Cell::Integer(i64::from(flag)))?,
@@ -154,6 +150,16 @@ pub(crate) fn dates(
     days: &[Option<i32>],
 ) -> Result<Series, polars::prelude::PolarsError> {
     Series::new(name.into(), days).cast(&DataType::Date)
+}
+
+/// Builds a column of seconds since 1970-01-01.
+pub(crate) fn instants(
+    name: &str,
+    seconds: impl Iterator<Item = Option<i64>>,
+) -> Result<Series, polars::prelude::PolarsError> {
+    let milliseconds: Vec<Option<i64>> = seconds.map(|it| it.map(|it| it * 1000)).collect();
+    let dtype = DataType::Datetime(TimeUnit::Milliseconds, None);
+    Series::new(name.into(), milliseconds).cast(&dtype)
 }
 
 fn unsigned(value: u64) -> Cell<'static> {

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime};
 use polars::prelude::{Column as FrameColumn, DataFrame, NamedFrom as _, PolarsResult, Series};
 
-use crate::encode::{Cell, CellProblem};
+use crate::batch::Batch;
+use crate::encode::{Cell, CellProblem, Coder};
 use crate::error::TableError;
 use crate::schema::{Domain, Missing, Schema};
 use crate::series;
-use crate::text::within;
+use crate::text::{seconds_of, within};
 
 /// A public table: synthetic rows, never private records.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,13 +46,15 @@ pub enum Values {
     Identifier(Vec<String>),
     /// Whole numbers.
     Integer(Vec<Option<i64>>),
+    /// Days with a time.
+    Timestamp(Vec<Option<NaiveDateTime>>),
 }
 
 impl Table {
     /// Draws a table of codes, which come row by row. Every value is in its domain.
     ///
-    /// `uniform` gives numbers in [0, 1), and is asked once for every number and date,
-    /// column by column.
+    /// `uniform` gives numbers in [0, 1), and is asked once for every number, day and time, column by
+    /// column; those that follow another come last.
     ///
     /// # Panics
     /// When the codes do not fill whole rows, or a code is beyond its column's last one.
@@ -63,44 +66,44 @@ impl Table {
             "codes that do not fill whole rows"
         );
         let rows = codes.len() / width;
-        let columns = schema.columns().iter().zip(schema.coders()).enumerate();
-        let columns = columns.map(|(index, (column, coder))| {
-            let mut values = Values::with_capacity(&column.domain, rows);
-            for row in codes.chunks_exact(width) {
-                let code = row[index];
-                match &mut values {
-                    Values::Categorical { positions, .. } => {
-                        assert!(
-                            u32::from(code) < coder.codes(),
-                            "a code beyond the last one"
-                        );
-                        positions.push((Some(code) != coder.missing_code()).then_some(code));
-                    }
-                    Values::Date(dates) => dates.push(match coder.decode(code, uniform()) {
-                        Cell::Date(date) => Some(date),
-                        _ => None,
-                    }),
-                    Values::Float(numbers) => numbers.push(match coder.decode(code, uniform()) {
-                        Cell::Float(number) => Some(number),
-                        _ => None,
-                    }),
-                    Values::Identifier(texts) => {
-                        if let Cell::Text(text) = coder.decode(code, 0.0) {
-                            texts.push(text.to_owned());
-                        }
-                    }
-                    Values::Integer(numbers) => numbers.push(match coder.decode(code, uniform()) {
-                        Cell::Integer(number) => Some(number),
-                        _ => None,
-                    }),
-                }
+        let mut table = Self::with_capacity(schema, rows);
+        table.rows = rows;
+        for (index, coder) in schema.coders().iter().enumerate() {
+            if coder.follows().is_none() {
+                let codes = codes.iter().skip(index).step_by(width);
+                table.columns[index].values.decode(coder, codes, uniform);
             }
-            let name = column.name.clone();
-            TableColumn { name, values }
+        }
+        for (index, coder) in schema.coders().iter().enumerate() {
+            let Some(bases) = coder.follows() else {
+                continue;
+            };
+            let mut values = Values::with_capacity(&schema.columns()[index].domain, rows);
+            for (row, code) in codes.iter().skip(index).step_by(width).enumerate() {
+                let base = bases.iter().try_fold(0i64, |sum, &base| {
+                    let step = schema.coders()[base].step(table.columns[base].values.cell(row));
+                    sum.checked_add(step?)
+                });
+                values.push(coder.decode_after(base, *code, uniform()));
+            }
+            table.columns[index].values = values;
+        }
+        table
+    }
+
+    /// A table of a schema that has no rows yet.
+    pub(crate) fn without_rows(schema: &Schema) -> Self {
+        Self::with_capacity(schema, 0)
+    }
+
+    fn with_capacity(schema: &Schema, rows: usize) -> Self {
+        let columns = schema.columns().iter().map(|column| TableColumn {
+            name: column.name.clone(),
+            values: Values::with_capacity(&column.domain, rows),
         });
         Self {
             columns: columns.collect(),
-            rows,
+            rows: 0,
         }
     }
 
@@ -116,7 +119,8 @@ impl Table {
         self.rows
     }
 
-    /// Returns the table as a data frame with the types String, Int64, Float64 and Date.
+    /// Returns the table as a data frame with the types String, Int64, Float64, Date and Datetime in
+    /// milliseconds.
     #[must_use]
     pub fn to_dataframe(&self) -> DataFrame {
         let columns: PolarsResult<Vec<FrameColumn>> =
@@ -151,46 +155,29 @@ impl Table {
                 unexpected,
             });
         }
-        let rows = frame.height();
-        let mut columns = Vec::with_capacity(names.len());
-        for (index, (column, coder)) in schema.columns().iter().zip(schema.coders()).enumerate() {
-            let name = &column.name;
-            let wrong_type = |_| TableError::WrongType {
-                column: name.clone(),
-            };
-            let cells = frame
-                .column(name)
-                .map_err(wrong_type)?
-                .as_materialized_series();
-            let mut values = Values::with_capacity(&column.domain, rows);
-            series::for_each_cell(cells, &column.domain, name, index + 1, |row, cell| {
-                let value = coder.value_of(cell);
-                let value = value.map_err(|problem| TableError::of_cell(name, row, problem))?;
-                match (&mut values, value) {
-                    (Values::Categorical { positions, .. }, Cell::Text(text)) => {
-                        let position = coder.position(text).ok_or_else(|| {
-                            TableError::of_cell(name, row, CellProblem::NotListed)
-                        })?;
-                        positions.push(Some(position));
-                    }
-                    (Values::Date(dates), Cell::Date(date)) => dates.push(Some(date)),
-                    (Values::Float(numbers), Cell::Float(number)) => {
-                        let nearest = coder.grid().map_or(number, |grid| grid.nearest(number));
-                        numbers.push(Some(nearest));
-                    }
-                    (Values::Integer(numbers), Cell::Integer(number)) => numbers.push(Some(number)),
-                    (Values::Identifier(texts), Cell::Text(text)) => texts.push(text.to_owned()),
-                    (Values::Identifier(_), _) => {
-                        return Err(TableError::of_cell(name, row, CellProblem::Missing));
-                    }
-                    (values, _) => values.push_missing(),
-                }
-                Ok(())
+        let wrong_type = |_| TableError::WrongType {
+            column: names[0].to_owned(),
+        };
+        let batch = Batch::Frame {
+            columns: frame.select(schema.names()).map_err(wrong_type)?,
+            before: 0,
+        };
+        let mut table = Self::with_capacity(schema, frame.height());
+        table.append(&batch, schema)?;
+        Ok(table)
+    }
+
+    /// Adds rows, rounded and of their columns' kinds as in [`from_dataframe`](Self::from_dataframe).
+    pub(crate) fn append(&mut self, batch: &Batch, schema: &Schema) -> Result<(), TableError> {
+        let coders = schema.columns().iter().zip(schema.coders());
+        for (index, ((column, coder), made)) in coders.zip(&mut self.columns).enumerate() {
+            let (name, domain) = (&column.name, Some(&column.domain));
+            batch.for_each_cell(index, name, domain, index + 1, |_, cell| {
+                made.values.take(coder.value_of(cell)?, coder)
             })?;
-            let name = name.clone();
-            columns.push(TableColumn { name, values });
         }
-        Ok(Self { columns, rows })
+        self.rows += batch.rows();
+        Ok(())
     }
 
     /// Puts a column of made-up identifiers before the column at `position`.
@@ -276,13 +263,15 @@ impl Table {
                             return Err(CellProblem::NotANumber);
                         }
                         inside(number, *min, *max)?;
-                        match coder
-                            .grid()
-                            .is_none_or(|grid| grid.nearest(number) == number)
-                        {
+                        match coder.nearest(number) == number {
                             true => Ok(()),
                             false => Err(CellProblem::NotWhole),
                         }
+                    })
+                }
+                (Values::Timestamp(instants), Domain::Timestamp { min, max, .. }) => {
+                    first_fault(instants, |instant| {
+                        instant.map_or(allowed, |instant| inside(instant, *min, *max))
                     })
                 }
                 _ => {
@@ -324,6 +313,9 @@ impl TableColumn {
             Values::Float(numbers) => Series::new(name.into(), numbers.as_slice()),
             Values::Identifier(texts) => Series::new(name.into(), texts.as_slice()),
             Values::Integer(numbers) => Series::new(name.into(), numbers.as_slice()),
+            Values::Timestamp(instants) => {
+                series::instants(name, instants.iter().map(|it| it.map(seconds_of)))?
+            }
         };
         Ok(series.into())
     }
@@ -340,18 +332,74 @@ impl Values {
             Domain::Float { .. } => Self::Float(Vec::with_capacity(rows)),
             Domain::Identifier { .. } => Self::Identifier(Vec::with_capacity(rows)),
             Domain::Integer { .. } => Self::Integer(Vec::with_capacity(rows)),
+            Domain::Timestamp { .. } => Self::Timestamp(Vec::with_capacity(rows)),
         }
     }
 
-    fn push_missing(&mut self) {
+    /// Adds a value for each code.
+    fn decode<'a>(
+        &mut self,
+        coder: &Coder,
+        codes: impl Iterator<Item = &'a u16>,
+        uniform: &mut dyn FnMut() -> f64,
+    ) {
         match self {
-            Self::Categorical { positions, .. } => positions.push(None),
-            Self::Date(dates) => dates.push(None),
-            Self::Float(numbers) => numbers.push(None),
-            // Never called: an identifier cannot be missing, and no text is none.
-            Self::Identifier(texts) => texts.push(String::new()),
-            Self::Integer(numbers) => numbers.push(None),
+            Self::Categorical { positions, .. } => positions.extend(codes.map(|&code| {
+                assert!(
+                    u32::from(code) < coder.codes(),
+                    "a code beyond the last one"
+                );
+                (Some(code) != coder.missing_code()).then_some(code)
+            })),
+            Self::Identifier(_) => codes.for_each(|&code| self.push(coder.decode(code, 0.0))),
+            _ => codes.for_each(|&code| self.push(coder.decode(code, uniform()))),
         }
+    }
+
+    /// Adds a cell that was drawn; one of another kind than the column's counts as missing.
+    fn push(&mut self, cell: Cell<'_>) {
+        match (self, cell) {
+            (Self::Categorical { positions, .. }, _) => positions.push(None),
+            (Self::Date(dates), Cell::Date(date)) => dates.push(Some(date)),
+            (Self::Date(dates), _) => dates.push(None),
+            (Self::Float(numbers), Cell::Float(number)) => numbers.push(Some(number)),
+            (Self::Float(numbers), _) => numbers.push(None),
+            (Self::Identifier(texts), Cell::Text(text)) => texts.push(text.to_owned()),
+            // Never called: an identifier cannot be missing, and no text is none.
+            (Self::Identifier(texts), _) => texts.push(String::new()),
+            (Self::Integer(numbers), Cell::Integer(number)) => numbers.push(Some(number)),
+            (Self::Integer(numbers), _) => numbers.push(None),
+            (Self::Timestamp(instants), Cell::Instant(instant)) => instants.push(Some(instant)),
+            (Self::Timestamp(instants), _) => instants.push(None),
+        }
+    }
+
+    /// Adds a cell that was read, of the column's kind.
+    fn take(&mut self, cell: Cell<'_>, coder: &Coder) -> Result<(), CellProblem> {
+        match (self, cell) {
+            (Self::Categorical { positions, .. }, Cell::Text(text)) => {
+                let position = coder.position(text).ok_or(CellProblem::NotListed)?;
+                positions.push(Some(position));
+            }
+            (Self::Float(numbers), Cell::Float(number)) => {
+                numbers.push(Some(coder.nearest(number)));
+            }
+            (Self::Identifier(_), Cell::Missing) => return Err(CellProblem::Missing),
+            (values, cell) => values.push(cell),
+        }
+        Ok(())
+    }
+
+    /// The value of a row, where it is a number, a day or a time.
+    fn cell(&self, row: usize) -> Cell<'_> {
+        let cell = match self {
+            Self::Categorical { .. } | Self::Identifier(_) => None,
+            Self::Date(dates) => dates[row].map(Cell::Date),
+            Self::Float(numbers) => numbers[row].map(Cell::Float),
+            Self::Integer(numbers) => numbers[row].map(Cell::Integer),
+            Self::Timestamp(instants) => instants[row].map(Cell::Instant),
+        };
+        cell.unwrap_or(Cell::Missing)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::{TableError, WriteError};
 use crate::read::Format;
 use crate::schema::{Column, Domain, Schema};
 use crate::table::{Table, Values};
-use crate::text::{date_format, push_date};
+use crate::text::{date_format, push_date, push_instant};
 
 /// Writes a table to a file, which is replaced if it exists, and waits until it is on disk.
 ///
@@ -78,6 +78,10 @@ enum CsvValues<'a> {
     },
     Identifier(&'a [String]),
     Integer(&'a [Option<i64>]),
+    Timestamp {
+        instants: &'a [Option<chrono::NaiveDateTime>],
+        format: Vec<Item<'static>>,
+    },
 }
 
 fn csv_columns<'a>(table: &'a Table, schema: &Schema) -> Result<Vec<CsvColumn<'a>>, TableError> {
@@ -121,6 +125,12 @@ fn csv_values<'a>(
         }),
         (Values::Identifier(texts), _) => Ok(CsvValues::Identifier(texts)),
         (Values::Integer(numbers), _) => Ok(CsvValues::Integer(numbers)),
+        (Values::Timestamp(instants), Domain::Timestamp { format, .. }) => {
+            match date_format(format) {
+                Some(format) => Ok(CsvValues::Timestamp { instants, format }),
+                None => Err(wrong_type(declared)),
+            }
+        }
         _ => Err(wrong_type(declared)),
     }
 }
@@ -176,6 +186,16 @@ fn push_value(values: &CsvValues<'_>, row: usize, line: &mut String, date: &mut 
         },
         CsvValues::Identifier(texts) => {
             line.push_str(&quoted(&texts[row], false));
+            true
+        }
+        CsvValues::Timestamp { instants, format } => {
+            let Some(instant) = instants[row] else {
+                return false;
+            };
+            date.clear();
+            // OK because the schema tried the format.
+            push_instant(instant, format, date);
+            line.push_str(&quoted(date, false));
             true
         }
         CsvValues::Integer(numbers) => {

@@ -4,12 +4,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use dpsynth_privacy::{Released, ledger::Digest};
+use dpsynth_privacy::Released;
+use dpsynth_privacy::ledger::{Digest, Signature};
 use dpsynth_table::{Format, Schema, Table, WriteError, write};
 use thiserror::Error;
 
 /// Name of the list of files and their hashes.
 pub const MANIFEST: &str = "MANIFEST";
+/// Name of the signature over that list: 128 hexadecimal digits and a line end.
+pub const SIGNATURE: &str = "MANIFEST.sig";
 /// Name of the model file.
 pub const MODEL: &str = "model.safetensors";
 
@@ -101,26 +104,57 @@ impl Folder {
         written.map_err(|source| FolderError::Io { path, source })
     }
 
-    /// Writes the manifest, synchronises everything, and moves the folder to its place.
+    /// Writes the manifest, has it committed, and moves the folder to its place.
+    ///
+    /// `commit` is given the manifest's bytes once every file is on disk, and returns the signature
+    /// over them, or `None` where nothing was charged.
+    ///
+    /// # Guarantee
+    /// A folder at its place was committed before. After a crash there is a whole folder or none.
     ///
     /// # Errors
-    /// If a file cannot be synchronised or something has appeared at the place meanwhile.
-    pub fn finish(mut self) -> Result<(), FolderError> {
+    /// If the commit fails, a file cannot be synchronised, or something has appeared at the place.
+    /// There is no folder then. If only the last move fails, the whole folder is left under its
+    /// temporary name.
+    pub fn finish<E: From<FolderError>>(
+        mut self,
+        commit: impl FnOnce(&[u8]) -> Result<Option<Signature>, E>,
+    ) -> Result<(), E> {
         let manifest = manifest(&self.partial)?;
         self.write_text(MANIFEST, &manifest)?;
-        let moved = sync_all(&self.partial).and_then(|()| {
-            // A rename onto an existing folder would fail only if that is not empty.
-            if self.place.exists() {
-                return Err(io::Error::from(io::ErrorKind::AlreadyExists));
-            }
-            fs::rename(&self.partial, &self.place)?;
-            self.finished = true;
-            File::open(parent(&self.place))?.sync_all()
-        });
-        moved.map_err(|source| FolderError::Io {
+        sync_all(&self.partial).map_err(|source| self.refused(source))?;
+        if self.place.exists() {
+            // Known before the commit, so that no commit names a folder that cannot be.
+            return Err(self.refused(io::ErrorKind::AlreadyExists.into()).into());
+        }
+        if let Some(signature) = commit(manifest.as_bytes())? {
+            self.write_text(SIGNATURE, &format!("{signature}\n"))?;
+        }
+        // It is paid for, whole and signed: from here on it is never removed.
+        self.finished = true;
+        self.put().map_err(|source| FolderError::NotMoved {
+            partial: self.partial.clone(),
+            place: self.place.clone(),
+            source,
+        })?;
+        Ok(())
+    }
+
+    fn put(&self) -> io::Result<()> {
+        File::open(&self.partial)?.sync_all()?;
+        // A rename onto an existing folder would fail only if that is not empty.
+        if self.place.exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        fs::rename(&self.partial, &self.place)?;
+        File::open(parent(&self.place))?.sync_all()
+    }
+
+    fn refused(&self, source: io::Error) -> FolderError {
+        FolderError::Io {
             path: self.place.clone(),
             source,
-        })
+        }
     }
 }
 
@@ -133,7 +167,8 @@ impl Drop for Folder {
     }
 }
 
-/// Lists the files of a folder and their SHA-256, one per line, in the order of their names.
+/// Lists the files of a folder and their SHA-256, one per line, in the order of their names; the
+/// list itself and its signature are not on it.
 ///
 /// # Errors
 /// If a file cannot be read.
@@ -142,7 +177,7 @@ pub fn manifest(folder: &Path) -> Result<String, FolderError> {
         let mut names = Vec::new();
         for entry in fs::read_dir(folder)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            if name != MANIFEST {
+            if name != MANIFEST && name != SIGNATURE {
                 names.push(name);
             }
         }
@@ -192,6 +227,16 @@ pub enum FolderError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The finished folder cannot be moved to its place.
+    #[error("the release is whole and committed, but cannot be moved to {} ({source}); move {} there", .place.display(), .partial.display())]
+    NotMoved {
+        /// Where it is.
+        partial: PathBuf,
+        /// Where it should be.
+        place: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// The path names no folder.
     #[error("{} is no name for a folder; name one with `--out`", .path.display())]
     Name {
@@ -205,7 +250,7 @@ pub enum FolderError {
 
 impl FolderError {
     /// The codes of this family.
-    pub const CODES: &'static [&'static str] = &["DPS5021", "DPS5022", "DPS5023"];
+    pub const CODES: &'static [&'static str] = &["DPS5021", "DPS5022", "DPS5023", "DPS5024"];
 
     /// The stable code of the diagnostic.
     #[must_use]
@@ -214,6 +259,7 @@ impl FolderError {
             Self::Exists { .. } => "DPS5021",
             Self::Io { .. } => "DPS5022",
             Self::Name { .. } => "DPS5023",
+            Self::NotMoved { .. } => "DPS5024",
             Self::Write(error) => error.code(),
         }
     }

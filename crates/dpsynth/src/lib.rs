@@ -5,7 +5,7 @@
 //! command line. It adds no noise and opens no private value: that is `dpsynth-privacy`'s part.
 //!
 //! ```text
-//! Policy ─▶ ReleasePlan ─▶ Ledger::charge ─▶ Private::load ─▶ measure, train ─▶ Released<Generator>
+//! Policy ─▶ ReleasePlan ─▶ Ledger::reserve ─▶ Private::load ─▶ measure, train ─▶ Released<Generator>
 //!                                                  sample ─▶ enforce ─▶ report ─▶ folder
 //! ```
 
@@ -15,6 +15,7 @@ pub mod audits;
 pub mod cli;
 pub mod diagnostic;
 pub mod folder;
+mod learn;
 pub mod model_notes;
 pub mod plan;
 pub mod policy;

@@ -5,7 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use dpsynth_privacy::ledger::{ChargeRequest, Digest, Ledger, LedgerError, LedgerTerms};
+use dpsynth_privacy::ledger::{
+    ChargeRequest, Digest, Ledger, LedgerError, LedgerTerms, UniverseTerms,
+};
 use dpsynth_privacy::{
     ChosenMarginals, DpSgd, Marginals, MechanismError, OwnedRows, Paid, PrivacyUnit, Private,
     Records, RecordsError, Released, Taint, UnitCount, insecure,
@@ -21,9 +23,10 @@ use dpsynth_train::{
 use thiserror::Error;
 
 use crate::folder::{Folder, FolderError};
+use crate::learn;
 use crate::model_notes;
 use crate::plan::{MeasuredColumns, ModelPlan, PlanError, ReleasePlan, VaePlan};
-use crate::policy::{MAX_ROWS, Policy};
+use crate::policy::{LearnError, MAX_ROWS, Policy};
 use crate::report::{self, Ingredients, Report};
 use crate::self_audit::{SelfAuditError, self_audit};
 use crate::synthesise::{SynthesisError, synthesise};
@@ -44,8 +47,13 @@ pub struct ReleaseRequest<'a> {
 
 /// Whether anything protects what comes out.
 pub enum Protection {
-    /// The ledger at this path is charged.
-    Ledger(PathBuf),
+    /// A ledger is charged.
+    Ledger {
+        /// The ledger of the data set.
+        path: PathBuf,
+        /// The ledger of the universe, where the policy names one.
+        universe: Option<PathBuf>,
+    },
     /// Nothing is charged and no noise is added; the release is stamped as not private.
     None,
 }
@@ -72,9 +80,9 @@ pub enum Progress {
 /// Carries out a release and returns its report.
 ///
 /// # Guarantee
-/// The ledger holds the charge before the table is opened. The folder appears whole, by one
-/// rename, or not at all. If the table cannot be read, no mechanism has run, and the charge is
-/// handed back.
+/// The ledger holds the charge before the table is opened, and names the release before the folder
+/// appears, whole, by one rename, or not at all. If the table cannot be read, no mechanism has run,
+/// and the charge is handed back.
 ///
 /// # Errors
 /// If the budget, the policy, the table, the rules or the file system do not allow it.
@@ -93,7 +101,7 @@ pub fn release(
     let folder = Folder::begin(out)?;
     let format = plan.format.map_or_else(|| Format::of_input(data), Ok)?;
     check_header(policy, data)?;
-    let modelled = policy.modelled_schema(plan.engine)?;
+    policy.modelled_schema(plan.engine)?;
     // Nothing that could be known before may fail after the charge.
     let room = policy.identifier_room();
     if let (Some((column, room)), Some(rows)) = (room, plan.rows)
@@ -107,9 +115,12 @@ pub fn release(
     // A fault that the self test can see must not cost anybody anything.
     let self_audit = self_audit()?;
     let (mut ledger, mut paid) = match protection {
-        Protection::Ledger(path) => {
+        Protection::Ledger { path, universe } => {
             let mut ledger = Ledger::open(&path, &terms(policy))?;
-            let paid = ledger.charge(charge(policy, &plan))?;
+            if let (Some(path), Some(terms)) = (universe, universe_terms(policy)) {
+                ledger = ledger.within(&path, &terms)?;
+            }
+            let paid = ledger.reserve(charge(policy, &plan))?;
             (Some(ledger), paid)
         }
         Protection::None => {
@@ -139,13 +150,22 @@ pub fn release(
         delimiter: policy.dataset.delimiter,
         ignored,
     };
-    let source = Source {
-        path: data.to_owned(),
-        schema: modelled,
-        options,
+    let header = read_header(data, None, policy.dataset.delimiter)?;
+    let load = |paid: &mut Paid, policy: &Policy| -> Result<_, ReleaseError> {
+        let source = Source {
+            path: data.to_owned(),
+            schema: policy.modelled_schema(plan.engine)?,
+            options: options.clone(),
+        };
+        load_records(paid, &plan.unit, policy, source)
     };
-    let records = match load_records(&mut paid, &plan.unit, policy, source) {
-        Ok(records) => records,
+    // Everything is read once before a mechanism runs, so that a faulty table costs nothing.
+    let loaded = load(&mut paid, policy).and_then(|records| {
+        let open = learn::load(&paid, &plan.unit, policy, data, &header)?;
+        Ok((records, open))
+    });
+    let (mut records, open) = match loaded {
+        Ok(loaded) => loaded,
         Err(error) => {
             if let Some(ledger) = &mut ledger {
                 ledger.refund(paid)?;
@@ -153,8 +173,15 @@ pub fn release(
             return Err(error);
         }
     };
-    // Others may charge the ledger while this release trains.
-    drop(ledger);
+    let learned = learn::learn(&mut paid, policy, &open)?;
+    drop(open);
+    let completed = policy.completed(&learned)?;
+    if !learned.is_empty() {
+        drop(records);
+        records = load(&mut paid, &completed)?;
+    }
+    let policy = &completed;
+    let plan = plan.completed(policy)?;
 
     let (generator, noisy_rows) = fit_generator(&plan, &mut paid, &records, on_progress)?;
     drop(records);
@@ -177,6 +204,7 @@ pub fn release(
         rows,
         outcomes: &outcomes,
         self_audit,
+        learned: &learned,
     })?;
 
     on_progress(Progress::Writing);
@@ -186,7 +214,10 @@ pub fn release(
     folder.write_text("report.json", &report.to_json())?;
     folder.write_text("report.md", &report::markdown(&report))?;
     folder.write_text("policy.toml", &policy.text)?;
-    folder.finish()?;
+    folder.finish(|manifest| match &mut ledger {
+        Some(ledger) => Ok(Some(ledger.commit(paid, manifest)?)),
+        None => Ok::<_, ReleaseError>(None),
+    })?;
     Ok(report)
 }
 
@@ -200,6 +231,18 @@ pub fn terms(policy: &Policy) -> LedgerTerms {
         lifetime_epsilon: policy.privacy.epsilon_for_life,
         lifetime_delta: policy.privacy.delta_for_life,
     }
+}
+
+/// The terms under which the policy's universe is kept, if it names one.
+#[must_use]
+pub fn universe_terms(policy: &Policy) -> Option<UniverseTerms> {
+    let universe = policy.universe.as_ref()?;
+    Some(UniverseTerms {
+        universe: universe.name.clone(),
+        adjacency: policy.privacy.adjacency,
+        lifetime_epsilon: universe.epsilon_for_life,
+        lifetime_delta: universe.delta_for_life,
+    })
 }
 
 fn charge(policy: &Policy, plan: &ReleasePlan) -> ChargeRequest {
@@ -461,6 +504,9 @@ pub enum ReleaseError {
     /// The ledger refused, or cannot be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// What was learned does not fit the policy.
+    #[error(transparent)]
+    Learn(#[from] LearnError),
     /// A mechanism did not run.
     #[error(transparent)]
     Mechanism(#[from] MechanismError),
@@ -521,6 +567,7 @@ impl ReleaseError {
             Self::Folder(error) => error.code(),
             Self::Header { .. } => "DPS5011",
             Self::Ledger(error) => error.code(),
+            Self::Learn(error) => error.code(),
             Self::Mechanism(error) => error.code(),
             Self::Plan(error) => error.code(),
             Self::Records(error) => error.code(),

@@ -49,7 +49,9 @@ pub fn synthesise_where(
     let modelled = policy.modelled_schema(engine(generator))?;
     let mut allowed = vec![None; modelled.columns().len()];
     for name in condition.columns_alone() {
-        if let Some(column) = modelled.position(name) {
+        // Codes of a column that follows others say nothing of its values.
+        let own = |column: &usize| modelled.coders()[*column].follows().is_none();
+        if let Some(column) = modelled.position(name).filter(own) {
             allowed[column] = Some(allowed_codes(&condition, &modelled, name)?);
         }
     }

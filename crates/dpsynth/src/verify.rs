@@ -1,32 +1,41 @@
 //! Recomputing everything in a release that can be recomputed.
 
+mod files;
+mod ledger;
 mod readings;
 
-use std::fs;
 use std::path::Path;
 
-use dpsynth_privacy::ledger::{self, LedgerSummary};
+use dpsynth_privacy::ledger::PublicKey;
 use dpsynth_privacy::{Delta, DpEvent, Released, accountant};
 use dpsynth_table::{Column, Format, OutOfDomain, ReadOptions, Schema, read_table};
 use dpsynth_train::Generator;
+use serde::Serialize;
 
-use crate::folder::{MANIFEST, MODEL, manifest};
+use crate::folder::MODEL;
 use crate::model_notes;
 use crate::policy::Policy;
 use crate::readings::{Question, event_of_row};
 use crate::report::{Report, claim, markdown};
 
-/// One check of a release.
-#[derive(Clone, Debug, PartialEq, Eq)]
+pub use files::verify_files;
+pub use ledger::verify_ledger;
+
+use files::read_text;
+
+/// One check of a release or a ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// What was checked.
-    pub what: &'static str,
+    pub what: String,
     /// How it came out.
+    #[serde(flatten)]
     pub outcome: Outcome,
 }
 
 /// How a check came out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// It holds.
     Passed,
@@ -42,21 +51,31 @@ pub enum Outcome {
     },
 }
 
+impl Check {
+    fn of(what: impl Into<String>, result: Result<(), String>) -> Self {
+        let outcome = result.map_or_else(|why| Outcome::Failed { why }, |()| Outcome::Passed);
+        Self {
+            what: what.into(),
+            outcome,
+        }
+    }
+
+    fn skipped(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            outcome: Outcome::Skipped { why: why.into() },
+        }
+    }
+}
+
 /// A figure may differ by this much, relatively, when it is computed on another machine.
 const RELATIVE_TOLERANCE: f64 = 1e-9;
 
-/// Checks the release in `folder`, and its charge if a ledger is given.
+/// Checks the release in `folder`, its charge if a ledger is given, and who signed if a key is given.
 #[must_use]
-pub fn verify(folder: &Path, ledger: Option<&Path>) -> Vec<Check> {
-    let mut checks = Vec::new();
-    let mut check = |what, result: Result<(), String>| {
-        let outcome = result.map_or_else(|why| Outcome::Failed { why }, |()| Outcome::Passed);
-        checks.push(Check { what, outcome });
-    };
-    check(
-        "every file is the one that the manifest lists",
-        files(folder),
-    );
+pub fn verify(folder: &Path, ledger: Option<&Path>, key: Option<&PublicKey>) -> Vec<Check> {
+    let mut checks = verify_files(folder);
+    let mut check = |what: &str, result| checks.push(Check::of(what, result));
     let report = read_report(folder);
     check(
         "report.json is a report",
@@ -68,6 +87,17 @@ pub fn verify(folder: &Path, ledger: Option<&Path>) -> Vec<Check> {
         policy.as_ref().map(|_| ()).map_err(Clone::clone),
     );
     let (Ok(report), Ok(policy)) = (report, policy) else {
+        return checks;
+    };
+    let completed = policy.completed(&report.learned());
+    check(
+        "what was learned is what the policy left open",
+        completed
+            .as_ref()
+            .map(|_| ())
+            .map_err(|error| error.to_string()),
+    );
+    let Ok(policy) = completed else {
         return checks;
     };
 
@@ -96,44 +126,11 @@ pub fn verify(folder: &Path, ledger: Option<&Path>) -> Vec<Check> {
         rows(folder, &report, &policy),
     );
     check("the model is one of this policy", model(folder, &policy));
-    const CHARGE: &str = "the ledger holds the charge";
-    match ledger {
-        Some(ledger) => check(CHARGE, charged(ledger, &report)),
-        None => {
-            let why = "no ledger was given; name it with `--ledger`".to_owned();
-            checks.push(Check {
-                what: CHARGE,
-                outcome: Outcome::Skipped { why },
-            });
-        }
+    if let Some(key) = key {
+        check("the key is the one that was given", same_key(&report, key));
     }
+    checks.extend(ledger::holds(ledger, folder, &report));
     checks
-}
-
-fn files(folder: &Path) -> Result<(), String> {
-    let listed = read_text(folder, MANIFEST)?;
-    let found = manifest(folder).map_err(|error| error.to_string())?;
-    if listed == found {
-        return Ok(());
-    }
-    let differing: Vec<&str> = listed
-        .lines()
-        .filter(|line| !found.lines().any(|other| other == *line))
-        .chain(
-            found
-                .lines()
-                .filter(|line| !listed.lines().any(|other| other == *line)),
-        )
-        .filter_map(|line| line.split_once("  ").map(|(_, name)| name))
-        .collect();
-    Err(format!(
-        "changed, missing or added: {}",
-        differing.join(", ")
-    ))
-}
-
-fn read_text(folder: &Path, name: &str) -> Result<String, String> {
-    fs::read_to_string(folder.join(name)).map_err(|error| format!("{name} cannot be read: {error}"))
 }
 
 fn read_report(folder: &Path) -> Result<Report, String> {
@@ -157,6 +154,13 @@ fn same_policy(report: &Report, policy: &Policy) -> Result<(), String> {
         Ok(())
     } else {
         Err("the report states another hash, unit, adjacency or cap".to_owned())
+    }
+}
+
+fn same_key(report: &Report, key: &PublicKey) -> Result<(), String> {
+    match &report.ledger {
+        Some(ledger) if ledger.public_key == key.to_string() => Ok(()),
+        _ => Err("the report names another key, or none".to_owned()),
     }
 }
 
@@ -324,33 +328,5 @@ fn model(folder: &Path, policy: &Policy) -> Result<(), String> {
     match model_notes::policy(&model.1) {
         Some(Ok(noted)) if noted.text == policy.text => Ok(()),
         _ => Err("the model names another policy".to_owned()),
-    }
-}
-
-fn charged(ledger: &Path, report: &Report) -> Result<(), String> {
-    let summary: LedgerSummary = ledger::read(ledger).map_err(|error| error.to_string())?;
-    let section = report.ledger.as_ref().ok_or("the report names no charge")?;
-    let line = summary
-        .charges
-        .iter()
-        .find(|line| line.id.to_string() == section.charge)
-        .ok_or("the ledger does not hold the charge of this release")?;
-    if line.refunded_at.is_some() {
-        return Err("the charge was handed back".to_owned());
-    }
-    let mechanisms: Vec<_> = report
-        .mechanisms
-        .iter()
-        .map(|section| section.mechanism.clone())
-        .collect();
-    let holds = line.mechanisms == mechanisms
-        && Some(line.epsilon_spent) >= report.privacy.epsilon_spent
-        && line.delta_asked.value() == report.privacy.delta
-        && line.policy_sha256.to_string() == report.policy.sha256
-        && summary.dataset == report.dataset;
-    if holds {
-        Ok(())
-    } else {
-        Err("the ledger's charge differs from the report".to_owned())
     }
 }

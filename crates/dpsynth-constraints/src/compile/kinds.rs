@@ -14,7 +14,7 @@ use crate::expression::{Expression, Finding};
 use crate::extent::{Extent, order};
 use crate::repair::Repair;
 use crate::rules::Test;
-use crate::spec::{RuleKind, Strictness};
+use crate::spec::{Enforcement, RuleKind, RuleSpec, Strictness};
 
 /// A rule that fits the schema by itself.
 pub(super) struct Draft {
@@ -55,13 +55,21 @@ type Findings = Vec<(RuleField, Finding)>;
 
 /// Compiles one rule; `derived` are the columns that some rule computes.
 pub(super) fn draft(
-    kind: &RuleKind,
+    spec: &RuleSpec,
     columns: &Columns,
     derived: &BTreeMap<String, usize>,
 ) -> Result<Draft, Findings> {
-    match kind {
+    match &spec.kind {
         RuleKind::Conditional { when, then } => conditional(when, then, columns, derived),
         RuleKind::Derived { column, formula } => derive(column, formula, columns),
+        RuleKind::FixedCombinations {
+            columns: names,
+            allowed,
+        } if spec.enforcement == Some(Enforcement::Construction) => decided(
+            names,
+            combinations(names, allowed, columns, derived)?,
+            columns,
+        ),
         RuleKind::FixedCombinations {
             columns: names,
             allowed,
@@ -154,6 +162,36 @@ fn derive(name: &str, formula: &str, columns: &Columns) -> Result<Draft, Finding
         },
     })
 }
+
+/// Computes the second of two columns from the first, which must decide it.
+fn decided(names: &[String], listed: Draft, columns: &Columns) -> Result<Draft, Findings> {
+    let (Test::Combinations(combinations), [first, second]) = (listed.test, names) else {
+        return Err(vec![at(RuleField::Enforce, UNDECIDED)]);
+    };
+    if !combinations.first_decides() {
+        return Err(vec![at(RuleField::Enforce, UNDECIDED)]);
+    }
+    let column = columns
+        .named(second)
+        .map_err(|problem| vec![at(RuleField::Columns(1), problem)])?;
+    Ok(Draft {
+        test: Test::Formula(Formula::second(column, combinations)),
+        implied: true,
+        repair: Err(COMPUTED),
+        claim: Claim::Formula {
+            column: second.clone(),
+            needs: BTreeSet::from([first.clone()]),
+        },
+        ..listed
+    })
+}
+
+/// Why combinations do not hold by construction.
+const UNDECIDED: RuleProblem = RuleProblem::EnforcementUnavailable {
+    asked: Enforcement::Construction,
+    because: "the first column does not decide the second and only other one",
+    instead: "`repair`, or two columns of which the first has each value in one combination only",
+};
 
 fn combinations(
     names: &[String],
@@ -356,6 +394,7 @@ fn range(
 fn same_kind(left: &Column, right: &Column) -> bool {
     match (&left.domain, &right.domain) {
         (Domain::Date { .. }, Domain::Date { .. })
+        | (Domain::Timestamp { .. }, Domain::Timestamp { .. })
         | (Domain::Integer { .. }, Domain::Integer { .. }) => true,
         (
             Domain::Float { decimals: left, .. },

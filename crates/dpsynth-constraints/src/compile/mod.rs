@@ -13,7 +13,7 @@ use crate::error::{RuleError, RuleField, RulePlace, RuleProblem};
 use crate::expression::Finding;
 use crate::repair::Repair;
 use crate::rules::{Rule, Rules, Test};
-use crate::spec::{Enforcement, RuleKind, RuleSpec};
+use crate::spec::{Enforcement, RuleSpec};
 
 impl Rules {
     /// Checks rules against a schema.
@@ -39,9 +39,9 @@ impl Rules {
                     },
                 ));
             }
-            match kinds::draft(&spec.kind, &columns, &derived) {
+            match kinds::draft(spec, &columns, &derived) {
                 Ok(draft) => {
-                    if let Some(problem) = check_derived_once(index, &spec.kind, &specs, &derived) {
+                    if let Some(problem) = check_derived_once(index, &specs, &derived) {
                         findings.push((
                             RuleField::Column,
                             Finding {
@@ -138,8 +138,8 @@ fn enforcement(spec: &RuleSpec, draft: &Draft) -> Result<Enforcement, RuleProble
 fn derived_columns(specs: &[RuleSpec]) -> BTreeMap<String, usize> {
     let mut derived = BTreeMap::new();
     for (index, spec) in specs.iter().enumerate() {
-        if let RuleKind::Derived { column, .. } = &spec.kind {
-            derived.entry(column.clone()).or_insert(index);
+        if let Some(column) = spec.computes() {
+            derived.entry(column.to_owned()).or_insert(index);
         }
     }
     derived
@@ -158,16 +158,13 @@ fn check_name(index: usize, specs: &[RuleSpec]) -> Option<RuleProblem> {
 
 fn check_derived_once(
     index: usize,
-    kind: &RuleKind,
     specs: &[RuleSpec],
     derived: &BTreeMap<String, usize>,
 ) -> Option<RuleProblem> {
-    let RuleKind::Derived { column, .. } = kind else {
-        return None;
-    };
+    let column = specs[index].computes()?;
     let first = *derived.get(column)?;
     (first != index).then(|| RuleProblem::DerivedTwice {
-        column: column.clone(),
+        column: column.to_owned(),
         other: specs[first].name.clone(),
     })
 }

@@ -4,7 +4,7 @@ use dpsynth_table::{Column, Domain};
 use sqlparser::ast::{BinaryOperator, Expr as SqlExpr, UnaryOperator, Value};
 
 use super::Assignment;
-use crate::columns::{Cell, Columns, days, iso_date, may_miss};
+use crate::columns::{Cell, Columns, days, iso_date, iso_moment, may_miss, milliseconds};
 
 /// Reads `column = literal` and `column IS NULL`, where the column can hold what is assigned.
 pub(super) fn assignment(sql: &SqlExpr, columns: &Columns) -> Option<Assignment> {
@@ -63,6 +63,9 @@ fn cell(column: &Column, sql: &SqlExpr) -> Option<Cell> {
         }
         (Domain::Date { .. }, Value::SingleQuotedString(text)) => {
             iso_date(text).map(|date| Cell::Date(days(date)))
+        }
+        (Domain::Timestamp { .. }, Value::SingleQuotedString(text)) => {
+            iso_moment(text).map(|moment| Cell::Moment(milliseconds(moment)))
         }
         (Domain::Float { .. }, Value::Number(text, _)) => {
             format!("{sign}{text}").parse().ok().map(Cell::Float)

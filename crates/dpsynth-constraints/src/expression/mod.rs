@@ -152,9 +152,13 @@ fn screen(text: &str, columns: &Columns) -> Result<Screened, Vec<Finding>> {
     }
     // From the back, so that each insertion leaves the earlier positions alone.
     let mut text = text.to_owned();
-    screen.date_literals.sort_unstable();
-    for start in screen.date_literals.iter().rev() {
-        text.insert_str(*start, "DATE ");
+    screen
+        .time_literals
+        .sort_unstable_by_key(|literal| literal.place.start);
+    for literal in screen.time_literals.iter().rev() {
+        let [before, after] = literal.wrapping;
+        text.insert_str(literal.place.end, after);
+        text.insert_str(literal.place.start, before);
     }
     Ok(Screened {
         text,

@@ -2,6 +2,7 @@
 //! file and to fail on no value.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use dpsynth_table::Domain;
 use sqlparser::ast::{
@@ -13,8 +14,19 @@ use sqlparser::ast::{
 use super::literal::{bare, literal};
 use super::position::Positions;
 use super::{Finding, INTERVAL_FORM, vocabulary};
-use crate::columns::{Columns, iso_date};
+use crate::columns::{Columns, iso_date, iso_moment};
 use crate::error::RuleProblem;
+
+/// A plain text that stands for a date or a time.
+pub(super) struct TimeLiteral {
+    /// Where it is, in bytes, quotes included.
+    pub(super) place: Range<usize>,
+    /// What polars needs before and after it.
+    pub(super) wrapping: [&'static str; 2],
+}
+
+/// The bytes of the quotes around a text; one that is a date or a time holds none.
+const QUOTES: usize = 2;
 
 /// What a walk over an expression finds.
 pub(super) struct Screen<'a> {
@@ -22,9 +34,8 @@ pub(super) struct Screen<'a> {
     positions: &'a Positions<'a>,
     /// Columns that the expression names.
     pub(super) columns: BTreeSet<String>,
-    /// Byte offsets of plain texts that stand for dates, because they are compared with a date
-    /// column.
-    pub(super) date_literals: Vec<usize>,
+    /// Plain texts that stand for dates or times, because they are compared with a column of those.
+    pub(super) time_literals: Vec<TimeLiteral>,
     pub(super) findings: Vec<Finding>,
     intervals: usize,
     /// How often a column is named.
@@ -37,7 +48,7 @@ impl<'a> Screen<'a> {
             schema,
             positions,
             columns: BTreeSet::new(),
-            date_literals: Vec::new(),
+            time_literals: Vec::new(),
             findings: Vec::new(),
             intervals: 0,
             names: 0,
@@ -339,7 +350,10 @@ impl<'a> Screen<'a> {
         let Ok(column) = column else { return };
         match &column.domain {
             Domain::Date { .. } => match (iso_date(text), self.positions.offset(span.start)) {
-                (Some(_), Some(start)) => self.date_literals.push(start),
+                (Some(_), Some(start)) => self.time_literals.push(TimeLiteral {
+                    place: start..start + text.len() + QUOTES,
+                    wrapping: ["DATE ", ""],
+                }),
                 _ => self.find(
                     side,
                     RuleProblem::Types {
@@ -347,6 +361,20 @@ impl<'a> Screen<'a> {
                     },
                 ),
             },
+            Domain::Timestamp { .. } => {
+                match (iso_moment(text), self.positions.offset(span.start)) {
+                    (Some(_), Some(start)) => self.time_literals.push(TimeLiteral {
+                        place: start..start + text.len() + QUOTES,
+                        wrapping: ["CAST(", " AS TIMESTAMP)"],
+                    }),
+                    _ => self.find(
+                        side,
+                        RuleProblem::Types {
+                            detail: MOMENT_FORM.into(),
+                        },
+                    ),
+                }
+            }
             Domain::Categorical { categories }
                 if comparison == Comparison::Equality && !categories.contains(text) =>
             {
@@ -426,6 +454,9 @@ fn decimals(sql: &SqlExpr) -> Option<u8> {
         _ => None,
     }
 }
+
+const MOMENT_FORM: &str =
+    "a time is written as in '2024-01-31 23:59:59', whatever the format of its column";
 
 const DATE_FORM: &str = "a date is written as in '2024-01-31', whatever the format of its column";
 

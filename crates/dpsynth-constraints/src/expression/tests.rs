@@ -13,6 +13,7 @@ pub(super) fn columns() -> Columns {
         missing: Missing::Allowed,
         out_of_domain: OutOfDomain::Stop,
         missing_tokens: Vec::new(),
+        after: None,
     };
     let date = |year| NaiveDate::from_ymd_opt(year, 1, 1).expect("a day of the calendar");
     let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();

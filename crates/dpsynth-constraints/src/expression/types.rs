@@ -5,7 +5,7 @@ use polars::prelude::{AnyValue, DataType, Schema};
 use polars_lazy::dsl::{BooleanFunction, FunctionExpr, StringFunction, TemporalFunction};
 use polars_lazy::prelude::{Expr, LiteralValue, Operator};
 
-use crate::columns::{Cell, days, iso_date};
+use crate::columns::{Cell, days, iso_date, iso_moment, milliseconds};
 
 /// Gives a node the type that columns have. Polars would read a date from its text once for every
 /// evaluation, guess the width of an integer from its size, and give the length of a text and the
@@ -20,6 +20,16 @@ pub(super) fn widened(expr: Expr) -> Expr {
             (Expr::Literal(literal), Some(DataType::Date)) => {
                 match literal.extract_str().and_then(iso_date) {
                     Some(date) => Cell::Date(days(date)).literal(),
+                    None => Expr::Cast {
+                        expr,
+                        dtype,
+                        options,
+                    },
+                }
+            }
+            (Expr::Literal(literal), Some(DataType::Datetime(..))) => {
+                match literal.extract_str().and_then(iso_moment) {
+                    Some(moment) => Cell::Moment(milliseconds(moment)).literal(),
                     None => Expr::Cast {
                         expr,
                         dtype,

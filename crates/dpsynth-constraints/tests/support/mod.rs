@@ -38,6 +38,7 @@ pub(crate) fn column(name: &str, domain: Domain, missing: Missing) -> Column {
         missing,
         out_of_domain: OutOfDomain::Stop,
         missing_tokens: Vec::new(),
+        after: None,
     }
 }
 

@@ -2,16 +2,20 @@
 
 use super::decimal::Decimal;
 use super::digest::{ChargeId, Digest};
-use super::error::{Flaw, LedgerError};
-use super::record::{Charge, Entry, Open, Record};
-use crate::accountant;
+use super::error::LedgerError;
+use super::flaw::Flaw;
+use super::record::{Charge, Commit, Entry, Open, Record, Subject};
+use crate::accountant::{self, Price};
 use crate::event::DpEvent;
 use crate::mechanism::Mechanism;
+use crate::numbers::Delta;
 
 /// The state of a ledger after its last record.
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
     pub(crate) open: Open,
+    /// Whose ledger it is, as the first line says.
+    pub(crate) subject: Subject,
     pub(crate) charges: Vec<Booked>,
     /// The number of records, hence the sequence number of the next one.
     pub(crate) records: u64,
@@ -27,6 +31,7 @@ pub(crate) struct Booked {
     /// more by no more than a machine's arithmetic explains.
     pub(crate) epsilon: f64,
     pub(crate) refunded_at: Option<i64>,
+    pub(crate) commit: Option<Commit>,
 }
 
 impl Book {
@@ -40,40 +45,72 @@ impl Book {
             line: line as u64 + 1,
             flaw,
         };
-        let Some((
-            Record {
-                entry: Entry::Open(open),
-                hash,
-            },
-            rest,
-        )) = records.split_first()
-        else {
+        let Some((first, rest)) = records.split_first() else {
             return Err(broken(0, Flaw::OpenMissing));
         };
+        let Entry::Open(open) = &first.entry else {
+            return Err(broken(0, Flaw::OpenMissing));
+        };
+        let subject = open
+            .subject()
+            .ok_or_else(|| broken(0, Flaw::SubjectUnclear))?;
         let mut book = Book {
             open: open.clone(),
+            subject,
             charges: Vec::new(),
             records: 1,
-            head: *hash,
+            head: first.hash,
         };
-        for (line, record) in (1..).zip(rest) {
-            book.enter(record).map_err(|flaw| broken(line, flaw))?;
-        }
-        for booked in &mut book.charges {
-            booked.price_again(&book.open)?;
-        }
+        book.extend(rest)?;
         Ok(book)
+    }
+
+    /// Enters the records that follow, and prices their charges again.
+    ///
+    /// # Guarantee
+    /// As [`Book::replay`].
+    pub(crate) fn extend(&mut self, records: &[Record]) -> Result<(), LedgerError> {
+        let before = self.charges.len();
+        for record in records {
+            let line = self.records + 1;
+            self.enter(record)
+                .map_err(|flaw| LedgerError::Corrupt { line, flaw })?;
+        }
+        // Releases of one policy are often alike, and a price takes far longer than a comparison.
+        let mut alike: Option<(DpEvent, Delta, Price)> = None;
+        for booked in &mut self.charges[before..] {
+            let charge = &booked.charge;
+            let price = match alike.take() {
+                Some(known) if (&known.0, known.1) == (&charge.event, charge.delta_asked) => {
+                    known.2
+                }
+                _ => accountant::price(&charge.event, self.open.adjacency, charge.delta_asked)
+                    .map_err(|source| LedgerError::Unpriceable {
+                        line: charge.sequence + 1,
+                        source,
+                    })?,
+            };
+            alike = Some((charge.event.clone(), charge.delta_asked, price));
+            booked.price_again(price)?;
+        }
+        Ok(())
     }
 
     /// Enters one more record.
     pub(crate) fn enter(&mut self, record: &Record) -> Result<(), Flaw> {
         match &record.entry {
             Entry::Charge(charge) => self.enter_charge(charge)?,
+            Entry::Commit(commit) => {
+                let booked = self.reserved(&commit.charge).ok_or(Flaw::ChargeMisnamed)?;
+                booked.commit = Some(commit.clone());
+            }
             Entry::Open(_) => return Err(Flaw::OpenRepeated),
             Entry::Refund(refund) => {
-                let booked = self.standing(&refund.charge).ok_or(Flaw::ChargeMisnamed)?;
+                let booked = self.reserved(&refund.charge).ok_or(Flaw::ChargeMisnamed)?;
                 booked.refunded_at = Some(refund.at);
             }
+            // The key is a matter of the lines, not of the sums.
+            Entry::Adopt(_) => {}
         }
         self.records += 1;
         self.head = record.hash;
@@ -86,6 +123,11 @@ impl Book {
             || charge.epsilon_spent > charge.epsilon_asked.value()
         {
             return Err(Flaw::NumberOutOfRange);
+        }
+        // In a universe each charge says for which data set it is; elsewhere the first line does.
+        let in_universe = matches!(self.subject, Subject::Universe { .. });
+        if (charge.dataset.is_some(), charge.unit.is_some()) != (in_universe, in_universe) {
+            return Err(Flaw::SubjectUnclear);
         }
         if charge.mechanisms.is_empty() || charge.event != composed(&charge.mechanisms) {
             return Err(Flaw::EventDiffers);
@@ -102,15 +144,16 @@ impl Book {
             charge: charge.clone(),
             epsilon,
             refunded_at: None,
+            commit: None,
         });
         Ok(())
     }
 
-    /// Returns the charge of that name, if it has not been refunded.
-    pub(crate) fn standing(&mut self, id: &ChargeId) -> Option<&mut Booked> {
+    /// Returns the charge of that name, if it has been neither refunded nor committed.
+    pub(crate) fn reserved(&mut self, id: &ChargeId) -> Option<&mut Booked> {
         self.charges
             .iter_mut()
-            .find(|it| it.charge.id == *id && it.refunded_at.is_none())
+            .find(|it| it.charge.id == *id && it.refunded_at.is_none() && it.commit.is_none())
     }
 
     /// Returns the exact sums of epsilon and delta over the charges that stand: basic
@@ -136,10 +179,8 @@ impl Book {
 }
 
 impl Booked {
-    fn price_again(&mut self, open: &Open) -> Result<(), LedgerError> {
+    fn price_again(&mut self, price: Price) -> Result<(), LedgerError> {
         let line = self.charge.sequence + 1;
-        let price = accountant::price(&self.charge.event, open.adjacency, self.charge.delta_asked)
-            .map_err(|source| LedgerError::Unpriceable { line, source })?;
         // No true price is below the lower bound; above it two machines may bound differently.
         let (least, price) = (price.certified.lower, price.epsilon());
         let recorded = self.charge.epsilon_spent;

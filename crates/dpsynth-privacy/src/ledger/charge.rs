@@ -1,7 +1,8 @@
 //! What goes into a ledger and what comes back: terms, requests, receipts.
 
 use super::digest::{ChargeId, Digest};
-use super::summary::LedgerSummary;
+use super::record::Subject;
+use super::summary::{Caps, LedgerSummary};
 use crate::mechanism::Mechanism;
 use crate::numbers::{Delta, Epsilon};
 use crate::unit::{Adjacency, PrivacyUnit};
@@ -21,6 +22,59 @@ pub struct LedgerTerms {
     pub lifetime_delta: Delta,
 }
 
+/// What a policy says about a universe of people who may be in several data sets, and the budget
+/// that all these data sets share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UniverseTerms {
+    /// The name of the universe.
+    pub universe: String,
+    /// What it means to take part, the same in every data set.
+    pub adjacency: Adjacency,
+    /// The most epsilon that all charges of all data sets together may spend.
+    pub lifetime_epsilon: Epsilon,
+    /// The most delta that all charges of all data sets together may spend.
+    pub lifetime_delta: Delta,
+}
+
+/// The terms of one file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Terms {
+    pub(crate) subject: Subject,
+    pub(crate) adjacency: Adjacency,
+    pub(crate) caps: Caps,
+}
+
+impl From<&LedgerTerms> for Terms {
+    fn from(terms: &LedgerTerms) -> Terms {
+        Terms {
+            subject: Subject::Dataset {
+                name: terms.dataset.clone(),
+                unit: terms.unit.clone(),
+            },
+            adjacency: terms.adjacency,
+            caps: Caps {
+                epsilon: terms.lifetime_epsilon,
+                delta: terms.lifetime_delta,
+            },
+        }
+    }
+}
+
+impl From<&UniverseTerms> for Terms {
+    fn from(terms: &UniverseTerms) -> Terms {
+        Terms {
+            subject: Subject::Universe {
+                name: terms.universe.clone(),
+            },
+            adjacency: terms.adjacency,
+            caps: Caps {
+                epsilon: terms.lifetime_epsilon,
+                delta: terms.lifetime_delta,
+            },
+        }
+    }
+}
+
 /// What a release asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChargeRequest {
@@ -36,17 +90,28 @@ pub struct ChargeRequest {
     pub delta: Delta,
 }
 
-/// A charge that is on disk. Only [`Ledger::charge`](super::Ledger::charge) makes one.
+/// A charge that is on disk. Only [`Ledger::reserve`](super::Ledger::reserve) makes one.
 #[derive(Debug)]
 #[must_use = "a charge that is not used is spent all the same"]
 pub struct ChargeReceipt {
     pub(crate) id: ChargeId,
-    pub(crate) sequence: u64,
+    pub(crate) unit: PrivacyUnit,
     pub(crate) epsilon_spent: f64,
     pub(crate) delta_spent: Delta,
     pub(crate) mechanisms: Vec<Mechanism>,
-    pub(crate) before: LedgerSummary,
-    pub(crate) after: LedgerSummary,
+    pub(crate) booking: Booking,
+    pub(crate) universe: Option<Booking>,
+}
+
+/// A charge's place in one ledger.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Booking {
+    /// The number of records before the charge.
+    pub sequence: u64,
+    /// The ledger as it stood before the charge.
+    pub before: LedgerSummary,
+    /// The ledger as it stood after the charge.
+    pub after: LedgerSummary,
 }
 
 impl ChargeReceipt {
@@ -56,10 +121,10 @@ impl ChargeReceipt {
         self.id
     }
 
-    /// Returns the number of records before the charge.
+    /// Returns whose participation the charge hides.
     #[must_use]
-    pub fn sequence(&self) -> u64 {
-        self.sequence
+    pub fn unit(&self) -> &PrivacyUnit {
+        &self.unit
     }
 
     /// Returns the epsilon that the charge spent: the accountant's upper bound.
@@ -80,15 +145,15 @@ impl ChargeReceipt {
         &self.mechanisms
     }
 
-    /// Returns the ledger as it stood before the charge.
+    /// Returns the charge's place in the ledger of the data set.
     #[must_use]
-    pub fn before(&self) -> &LedgerSummary {
-        &self.before
+    pub fn booking(&self) -> &Booking {
+        &self.booking
     }
 
-    /// Returns the ledger as it stood after the charge.
+    /// Returns the charge's place in the ledger of the universe, if it draws on one.
     #[must_use]
-    pub fn after(&self) -> &LedgerSummary {
-        &self.after
+    pub fn universe(&self) -> Option<&Booking> {
+        self.universe.as_ref()
     }
 }

@@ -1,9 +1,5 @@
 //! Hashes and identifiers, written as lower-case hexadecimal.
 
-use std::fmt;
-
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 use super::error::LedgerError;
@@ -20,6 +16,10 @@ impl Digest {
     /// Returns the hash of `bytes`.
     pub fn of(bytes: &[u8]) -> Digest {
         Digest(Sha256::digest(bytes).into())
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// Returns the hash that 64 lower-case hexadecimal digits name.
@@ -61,7 +61,8 @@ fn drawn() -> Result<[u8; 16], LedgerError> {
     Ok(bytes)
 }
 
-fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+/// Returns the bytes that `2 * N` lower-case hexadecimal digits spell.
+pub(super) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() != 2 * N {
         return None;
     }
@@ -84,34 +85,35 @@ fn hex_digit(digit: u8) -> Option<u8> {
 /// Gives a byte newtype its one spelling everywhere: messages, debug output and JSON.
 macro_rules! spelled_in_hex {
     ($type:ident, $wanted:literal) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
             }
         }
 
-        impl fmt::Debug for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, "{}({self})", stringify!($type))
             }
         }
 
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
 
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                from_hex(&text)
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                $crate::ledger::digest::from_hex(&text)
                     .map($type)
-                    .ok_or_else(|| D::Error::custom($wanted))
+                    .ok_or_else(|| serde::de::Error::custom($wanted))
             }
         }
     };
 }
+pub(super) use spelled_in_hex;
 
 spelled_in_hex!(Digest, "expected 64 lower-case hexadecimal digits");
 spelled_in_hex!(ChargeId, "expected 32 lower-case hexadecimal digits");

@@ -3,7 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::PATIENCE;
 use super::digest::ChargeId;
+use super::flaw::Flaw;
+use super::record::Subject;
 use crate::accountant::AccountingError;
 use crate::random::RandomnessError;
 use crate::unit::{Adjacency, PrivacyUnit};
@@ -13,10 +16,25 @@ use crate::unit::{Adjacency, PrivacyUnit};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LedgerError {
-    /// Another process has the ledger open.
+    /// The ledger or the policy says another adjacency.
     #[error(
-        "the ledger {} is in use by another release; wait until that one has finished, then try again",
-        path.display()
+        "the ledger of {subject} counts under {recorded}, and the policy says {policy}; losses under \
+         different adjacencies do not add up, so use the adjacency of the ledger",
+        recorded = in_policy_words(.recorded), policy = in_policy_words(.policy)
+    )]
+    AdjacencyDiffers {
+        /// Whose ledger it is.
+        subject: Subject,
+        /// What the ledger was opened with.
+        recorded: Adjacency,
+        /// What the policy states.
+        policy: Adjacency,
+    },
+    /// Other processes held the lock for longer than a write takes.
+    #[error(
+        "the ledger {} has been in use by other releases for {} seconds; wait until they have \
+         written to it, then try again",
+        path.display(), PATIENCE.as_secs()
     )]
     Busy {
         /// The ledger file.
@@ -42,8 +60,31 @@ pub enum LedgerError {
          or leave columns out of the policy"
     )]
     ChargeTooLong,
-    /// The charge that should be refunded is not in this ledger.
-    #[error("the charge {id} is not in this ledger; refund it in the ledger that it was made in")]
+    /// The checkpoint is not what a ledger writes.
+    #[error(
+        "the checkpoint {} is damaged or belongs to another ledger; restore it together with the \
+         ledger and its key from one backup, and never edit it",
+        path.display()
+    )]
+    CheckpointDamaged {
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// There is no checkpoint, so nothing shows that the ledger is whole.
+    #[error(
+        "the checkpoint {} is missing, so nothing shows that the ledger was not cut; restore it, or \
+         compare the ledger with every published report by `dpsynth ledger verify --release` and then \
+         vouch for it with `dpsynth ledger adopt`",
+        path.display()
+    )]
+    CheckpointMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The charge that should be committed or refunded is not open in this ledger.
+    #[error(
+        "the charge {id} is not open in this ledger; commit or refund it once, in the ledger that it was made in"
+    )]
     ChargeUnknown {
         /// The charge.
         id: ChargeId,
@@ -56,16 +97,16 @@ pub enum LedgerError {
         /// The rule.
         flaw: Flaw,
     },
-    /// The ledger belongs to another dataset.
+    /// The ledger belongs to another data set or universe.
     #[error(
-        "the ledger is that of dataset {recorded:?}, and the policy is for {policy:?}; \
-         give each dataset a ledger of its own with `ledger` in the policy"
+        "the ledger is that of {recorded}, and the policy asks for that of {policy}; \
+         give each data set and each universe a ledger of its own with `ledger` in the policy"
     )]
     DatasetDiffers {
-        /// The dataset that the ledger was opened for.
-        recorded: String,
-        /// The dataset that the policy names.
-        policy: String,
+        /// What the ledger was opened for.
+        recorded: Subject,
+        /// What the policy names.
+        policy: Subject,
     },
     /// A mechanism of the charge was authorised.
     #[error(
@@ -89,7 +130,7 @@ pub enum LedgerError {
         path: PathBuf,
     },
     /// The file system refused.
-    #[error("cannot {action} the ledger {}; check the path, its permissions and the free space", path.display())]
+    #[error("cannot {action} {}, which the ledger needs; check the path, its permissions and the free space", path.display())]
     Io {
         /// What was being done, as a verb.
         action: &'static str,
@@ -98,16 +139,46 @@ pub enum LedgerError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The key is another ledger's, or none.
+    #[error(
+        "the file {} does not hold the key of this ledger; restore the key from a backup, or verify \
+         the ledger without it",
+        path.display()
+    )]
+    KeyDiffers {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// Others can read the key.
+    #[error(
+        "the key {} can be read by others than its owner; if nobody has, run `chmod 600` on it",
+        path.display()
+    )]
+    KeyExposed {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// There is no key, so nothing can be written.
+    #[error(
+        "the key {} is missing, so the ledger can be verified but not charged; restore the key from a backup",
+        path.display()
+    )]
+    KeyMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
     /// A charge pays for nothing.
     #[error("a charge needs at least one mechanism; plan a release that measures something")]
     MechanismMissing,
     /// The lifetime budget does not cover the charge.
     #[error(
         "the release would spend epsilon {requested_epsilon:?} and delta {requested_delta:?}, \
-         but only epsilon {remaining_epsilon:?} and delta {remaining_delta:?} remain for life; {}",
-        nearest_advice(*nearest)
+         but only epsilon {remaining_epsilon:?} and delta {remaining_delta:?} remain for life of the {subject}; {}",
+        nearest_advice(*nearest, subject)
     )]
     OverCap {
+        /// Whose budget it is.
+        subject: Subject,
         /// The epsilon that the release would spend.
         requested_epsilon: f64,
         /// The delta that the release would spend.
@@ -152,6 +223,20 @@ pub enum LedgerError {
         /// What the JSON reader said.
         source: serde_json::Error,
     },
+    /// The ledger lacks lines that its checkpoint knows of.
+    #[error(
+        "the ledger {} does not hold the {known} lines that its checkpoint knows of: it was cut or \
+         replaced by an older copy; restore the newest copy, and release nothing before",
+        path.display()
+    )]
+    RolledBack {
+        /// The ledger file.
+        path: PathBuf,
+        /// How many lines the checkpoint knows of.
+        known: u64,
+        /// How many lines there are.
+        found: u64,
+    },
     /// The ledger hides another unit or relation between neighbours.
     #[error(
         "the ledger protects {recorded_unit} under {recorded_adjacency}, and the policy says \
@@ -189,6 +274,16 @@ pub enum LedgerError {
         /// What the accountant said.
         source: AccountingError,
     },
+    /// The ledger is from before keys.
+    #[error(
+        "the ledger {} was written by a version without signatures; compare it with every published \
+         report, then vouch for it with `dpsynth ledger adopt`",
+        path.display()
+    )]
+    Unsigned {
+        /// The ledger file.
+        path: PathBuf,
+    },
     /// A record does not survive being written and read; nothing was written.
     #[error(
         "a ledger record would not have been read back as it was meant; this is a bug, please report it"
@@ -207,7 +302,8 @@ impl LedgerError {
     pub const CODES: &'static [&'static str] = &[
         "DPS0201", "DPS0202", "DPS0203", "DPS0204", "DPS0205", "DPS0206", "DPS0207", "DPS0208",
         "DPS0209", "DPS0210", "DPS0211", "DPS0212", "DPS0213", "DPS0214", "DPS0215", "DPS0216",
-        "DPS0217", "DPS0218", "DPS0220", "DPS0221",
+        "DPS0217", "DPS0218", "DPS0220", "DPS0221", "DPS0222", "DPS0223", "DPS0224", "DPS0225",
+        "DPS0226", "DPS0227", "DPS0228", "DPS0229",
     ];
 
     /// Returns the stable code of this diagnostic.
@@ -233,6 +329,14 @@ impl LedgerError {
             LedgerError::ChargeUnknown { .. } => "DPS0218",
             LedgerError::Unwritable => "DPS0220",
             LedgerError::ChargeUsed => "DPS0221",
+            LedgerError::Unsigned { .. } => "DPS0222",
+            LedgerError::RolledBack { .. } => "DPS0223",
+            LedgerError::CheckpointMissing { .. } => "DPS0224",
+            LedgerError::CheckpointDamaged { .. } => "DPS0225",
+            LedgerError::KeyMissing { .. } => "DPS0226",
+            LedgerError::KeyDiffers { .. } => "DPS0227",
+            LedgerError::KeyExposed { .. } => "DPS0228",
+            LedgerError::AdjacencyDiffers { .. } => "DPS0229",
             LedgerError::Pricing(source) => source.code(),
             LedgerError::Randomness(source) => source.code(),
         }
@@ -257,48 +361,12 @@ impl Cap {
     }
 }
 
-/// The rule of the format that a line breaks. Read as "line 3 of the ledger …".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Flaw {
-    /// The line before has another hash.
-    #[error("does not follow the line before it")]
-    ChainBroken,
-    /// Two charges have one name, or a charge is refunded that does not stand.
-    #[error("names a charge that is not there, or is there twice")]
-    ChargeMisnamed,
-    /// The event is not that of the mechanisms.
-    #[error("prices something else than its mechanisms")]
-    EventDiffers,
-    /// There is no hash at the end of the line.
-    #[error("does not end in a hash")]
-    HashMissing,
-    /// The line's hash is not that of its text.
-    #[error("has been changed: its hash does not fit")]
-    HashWrong,
-    /// The line is longer than any record.
-    #[error("is longer than a record can be")]
-    LineTooLong,
-    /// A number of the record is outside its range.
-    #[error("has a number outside its range")]
-    NumberOutOfRange,
-    /// The first line is not an `open` record.
-    #[error("is not the `open` record that a ledger starts with")]
-    OpenMissing,
-    /// A later line is an `open` record.
-    #[error("opens the ledger a second time")]
-    OpenRepeated,
-    /// Records are missing or out of order.
-    #[error("is out of sequence")]
-    SequenceBroken,
-}
-
-fn nearest_advice(nearest: Option<(f64, f64)>) -> String {
+fn nearest_advice(nearest: Option<(f64, f64)>, subject: &Subject) -> String {
     match nearest {
         Some((epsilon, delta)) => {
             format!("ask for `--epsilon {epsilon:?} --delta {delta:?}` or less")
         }
-        None => "nothing more can be released from this dataset".to_owned(),
+        None => format!("nothing more can be released from this {subject}"),
     }
 }
 

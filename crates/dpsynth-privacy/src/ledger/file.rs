@@ -1,12 +1,12 @@
 //! The ledger file on disk: locked, appended to, synced.
 
-use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::error::LedgerError;
-use super::record::MAX_FILE_BYTES;
+use super::line::MAX_FILE_BYTES;
 
 /// A ledger file under an exclusive lock, which ends when the value is dropped.
 #[derive(Debug)]
@@ -17,27 +17,56 @@ pub(crate) struct LockedFile {
     length: u64,
 }
 
+/// What to do where there is no file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// Make an empty one.
+    Make,
+    /// Refuse: a ledger was named that is not there.
+    Refuse,
+    /// Refuse: it was there before.
+    Replaced,
+}
+
 impl LockedFile {
-    /// Opens the file at `path`, making an empty one where there is none, and locks it.
+    /// Opens the file at `path` and locks it, waiting for at most `patience` while another
+    /// process holds the lock.
     ///
     /// Making and locking are two steps. Whoever gets the lock first writes the first record, so
     /// two processes that make a ledger at once cannot both believe that it is theirs.
-    pub(crate) fn lock(path: &Path) -> Result<LockedFile, LedgerError> {
-        let file = OpenOptions::new()
+    pub(crate) fn lock(
+        path: &Path,
+        absent: Absent,
+        patience: Duration,
+    ) -> Result<LockedFile, LedgerError> {
+        let opened = OpenOptions::new()
             .read(true)
             .write(true)
-            .create(true)
+            .create(absent == Absent::Make)
             .truncate(false)
-            .open(path)
-            .map_err(failed("open", path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(LedgerError::Busy {
+            .open(path);
+        let file = match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && absent == Absent::Replaced => {
+                return Err(LedgerError::FileReplaced {
                     path: path.to_owned(),
                 });
             }
-            Err(TryLockError::Error(source)) => return Err(failed("lock", path)(source)),
+            opened => opened.map_err(failed("open", path))?,
+        };
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
+                    std::thread::sleep(POLL);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(LedgerError::Busy {
+                        path: path.to_owned(),
+                    });
+                }
+                Err(TryLockError::Error(source)) => return Err(failed("lock", path)(source)),
+            }
         }
         let locked = LockedFile {
             file,
@@ -48,8 +77,11 @@ impl LockedFile {
         Ok(locked)
     }
 
-    /// Reads the whole file; the next record goes after the first `length` bytes, which
-    /// [`LockedFile::resume_at`] sets.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the whole file; the next record goes after it.
     pub(crate) fn read(&mut self) -> Result<Vec<u8>, LedgerError> {
         let bytes = read_bounded(&mut self.file, &self.path)?;
         self.length = bytes.len() as u64;
@@ -67,9 +99,7 @@ impl LockedFile {
     ) -> Result<(), LedgerError> {
         let mut number = 1_u32;
         loop {
-            let mut name = OsString::from(&self.path);
-            name.push(format!(".torn-{number}"));
-            let path = PathBuf::from(name);
+            let path = beside(&self.path, &format!(".torn-{number}"));
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(mut copy) => {
                     copy.write_all(&bytes[length..])
@@ -150,6 +180,105 @@ fn read_bounded(file: &mut File, path: &Path) -> Result<Vec<u8>, LedgerError> {
     Ok(bytes)
 }
 
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Whoever may read the ledger.
+    All,
+    /// Its owner alone: it holds a secret.
+    Owner,
+}
+
+/// Reads a small file, if there is one.
+///
+/// # Errors
+/// If the file system refuses, or others can read what only its owner may.
+pub(crate) fn read_small(path: &Path, access: Access) -> Result<Option<Vec<u8>>, LedgerError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(failed("open", path)(source)),
+    };
+    if access == Access::Owner && others_can_read(&file.metadata().map_err(failed("read", path))?) {
+        return Err(LedgerError::KeyExposed {
+            path: path.to_owned(),
+        });
+    }
+    // As much room as is needed at most, so that no copy of a secret is left behind by growing.
+    let mut bytes = Vec::with_capacity(MAX_SMALL_BYTES);
+    file.take(MAX_SMALL_BYTES as u64)
+        .read_to_end(&mut bytes)
+        .map_err(failed("read", path))?;
+    Ok(Some(bytes))
+}
+
+/// Writes a small file beside its place, synchronises it and moves it there.
+///
+/// The caller holds the lock of the ledger that the file belongs to.
+///
+/// # Guarantee
+/// After `Ok` the file is on disk; after a crash there is the old one or the new one, whole.
+pub(crate) fn put_whole(path: &Path, bytes: &[u8], access: Access) -> Result<(), LedgerError> {
+    let partial = beside(path, ".partial");
+    let put = || -> io::Result<()> {
+        // What a crash left behind may have been made with other permissions.
+        match std::fs::remove_file(&partial) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        restrict(&mut options, access);
+        let mut file = options.open(&partial)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&partial, path)?;
+        sync_folder(path)
+    };
+    put().map_err(failed("write", path))
+}
+
+/// Returns the file that `path` leads to, so that one ledger has one key and one checkpoint, by
+/// whichever link it is called.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    let is_link = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    match is_link {
+        true => std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+        false => path.to_owned(),
+    }
+}
+
+/// Returns `path` with `ending` after its last character.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+#[cfg(unix)]
+fn restrict(options: &mut OpenOptions, access: Access) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    if access == Access::Owner {
+        options.mode(0o600);
+    }
+}
+
+/// Elsewhere a file takes the permissions of its folder.
+#[cfg(not(unix))]
+fn restrict(_: &mut OpenOptions, _: Access) {}
+
+#[cfg(unix)]
+fn others_can_read(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o077 != 0
+}
+
+/// Elsewhere the permissions of the folder decide.
+#[cfg(not(unix))]
+fn others_can_read(_: &Metadata) -> bool {
+    false
+}
+
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LedgerError {
     let path = path.to_owned();
     move |source| LedgerError::Io {
@@ -186,3 +315,8 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
+
+/// How often a held lock is looked at again.
+const POLL: Duration = Duration::from_millis(5);
+/// A key and a checkpoint are far smaller.
+const MAX_SMALL_BYTES: usize = 4096;

@@ -1,72 +1,80 @@
-//! The ledger: what has been spent on a dataset, on disk before the data is opened.
+//! The ledger: what has been spent on a data set, on disk before the data is opened.
 //!
-//! A ledger is a file of JSON lines. The first opens it: dataset, privacy unit, adjacency, caps
-//! for life. Each further line is a charge, written before the release that it pays for may look
-//! at the data, or the refund of a charge of which nothing was used. Lines are only ever
-//! appended, and each carries the hash of the one before.
+//! A ledger is a file of JSON lines. The first opens it: whose ledger it is, privacy unit,
+//! adjacency, caps for life, and the public key that signs. A charge reserves the loss of a
+//! release before the release may look at the data, and counts in full from then on. A commit
+//! says which release the charge was used for, when that is whole; a refund takes a charge back
+//! of which nothing was used. Lines are only ever appended; each carries the hash of the one
+//! before, and is signed.
 //!
-//! What the chain shows and what it does not: a line that was changed, moved or taken out is
-//! found when the file is opened. A file that was cut after some line, replaced by an older
-//! copy, or written anew by somebody who computes the hashes again is not, from the file alone.
-//! Each report prints [`LedgerSummary::head_hash`], so a report names the file that it was made
-//! with; keep the ledger where only the custodian can write.
+//! Beside the file `x` lie `x.key`, the secret key, and `x.head`, a signed checkpoint that says how
+//! long the ledger was after the last write. A line that was changed, moved or taken out is found
+//! from the ledger alone, a rewritten chain by its signatures, a ledger that was cut or replaced
+//! by an older copy from the checkpoint. Who puts back the checkpoint together with the ledger is
+//! found only by comparison with a report: see [`audit`] and [`LedgerSummary::head_hash`].
 //!
 //! Losses add up by basic composition, in exact decimal arithmetic. Whatever is in doubt counts
 //! as spent: a charge whose release crashed stays, and a charge is refunded only by handing back
 //! permissions none of which was used.
+//!
+//! The file is locked for each write, not in between, and read again under the lock, so several
+//! processes can charge one ledger.
 
+mod account;
+mod audit;
 mod book;
 mod charge;
+mod checkpoint;
 mod decimal;
 mod digest;
 mod error;
 mod file;
+mod flaw;
+mod key;
+mod line;
+mod opening;
 mod record;
 mod summary;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::accountant;
 use crate::paid::Paid;
 use crate::random::SecretKey;
 
-pub use self::charge::{ChargeReceipt, ChargeRequest, LedgerTerms};
+pub use self::audit::{Audit, Ending, audit};
+pub use self::charge::{Booking, ChargeReceipt, ChargeRequest, LedgerTerms, UniverseTerms};
+pub use self::checkpoint::CheckpointState;
 pub use self::digest::{ChargeId, Digest, LedgerId};
-pub use self::error::{Cap, Flaw, LedgerError};
-pub use self::record::{Charge, Entry, FORMAT_VERSION, Open, Record, Refund};
-pub use self::summary::{ChargeLine, LedgerSummary};
+pub use self::error::{Cap, LedgerError};
+pub use self::flaw::Flaw;
+pub use self::key::{KeyId, KeyState, PublicKey, Signature};
+pub use self::record::{
+    Adopt, Charge, Commit, Entry, FORMAT_VERSION, Open, Record, Refund, Subject,
+};
+pub use self::summary::{ChargeLine, CommittedRelease, LedgerSummary};
 
-use self::book::{Book, composed};
+use self::account::{Account, Cost};
+use self::book::composed;
 use self::decimal::Decimal;
-use self::file::LockedFile;
-use self::record::{Tail, encode, take_apart};
-use self::summary::Caps;
+use self::key::Statement;
+use self::line::{Place, take_apart};
 
-/// The ledger of one dataset, open for charges. No other process can open it meanwhile.
+/// The ledger of one data set, and that of the universe that it draws on, if any.
 #[derive(Debug)]
 pub struct Ledger {
-    file: LockedFile,
-    book: Book,
-    caps: Caps,
-    state: State,
-}
-
-/// Whether what is on disk is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Sound,
-    Poisoned,
+    account: Account,
+    universe: Option<Account>,
 }
 
 impl Ledger {
-    /// Opens the ledger at `path`, or makes it where there is none, and locks it until the value
-    /// is dropped.
+    /// Opens the ledger at `path`, or makes it where there is none.
     ///
     /// The caps that apply are the smaller of those that the ledger was opened with first and
-    /// those of `terms`. Text after the last line end is what a crash left of a charge that had
+    /// those of `terms`. Text after the last line end is what a crash left of a write that had
     /// not returned. If it is a whole record it counts all the same; else it is moved to a file
     /// beside the ledger, named like it with `.torn-1` or a later number at the end.
     ///
@@ -75,128 +83,139 @@ impl Ledger {
     /// returned and was not refunded, each at no less than the accountant asks for it now.
     ///
     /// # Errors
-    /// If another process has it open, the file system refuses, any line is not what was
-    /// written, `terms` name another dataset, unit or adjacency or loosen a cap, or a recorded
-    /// charge costs more than was recorded.
+    /// If other processes hold the lock for long, the file system refuses, any line is not what was
+    /// written, the ledger was cut or has no usable key or checkpoint, `terms` name another data
+    /// set, unit or adjacency or loosen a cap, or a recorded charge costs more than was recorded.
     pub fn open(path: &Path, terms: &LedgerTerms) -> Result<Ledger, LedgerError> {
-        let mut file = LockedFile::lock(path)?;
-        let bytes = file.read()?;
-        let parsed = take_apart(&bytes)?;
-        // Nothing is written to a file before it has proved to be a sound ledger for `terms`.
-        let book = match parsed.records.as_slice() {
-            [] => None,
-            records => Some(Book::replay(records)?),
-        };
-        if let Some(book) = &book {
-            check_terms(&book.open, terms)?;
-        }
-        match parsed.tail {
-            Tail::None => {}
-            Tail::Torn => file.set_torn_aside(&bytes, parsed.length)?,
-            Tail::Unended => file.append("\n")?,
-        }
-        let book = match book {
-            Some(book) => book,
-            None => {
-                let (line, record) = encode(Entry::Open(opening(terms)?), None)?;
-                file.append(&line)?;
-                file.sync_name()?;
-                Book::replay(&[record])?
-            }
-        };
-        // `terms` are no looser than the record: they were checked, or they are the record.
-        let caps = Caps {
-            epsilon: terms.lifetime_epsilon,
-            delta: terms.lifetime_delta,
-        };
+        let account = Account::open(path, &terms.into())?;
         Ok(Ledger {
-            file,
-            book,
-            caps,
-            state: State::Sound,
+            account,
+            universe: None,
         })
     }
 
-    /// Books the loss of a release.
+    /// Opens the ledger at `path` of the universe that the data set draws on, or makes it where
+    /// there is none. From now on every charge counts in both.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`], and if the universe counts under another adjacency than the data set.
+    pub fn within(mut self, path: &Path, terms: &UniverseTerms) -> Result<Ledger, LedgerError> {
+        let adjacency = self.account.book().open.adjacency;
+        if adjacency != terms.adjacency {
+            return Err(LedgerError::AdjacencyDiffers {
+                subject: self.account.book().subject.clone(),
+                recorded: adjacency,
+                policy: terms.adjacency,
+            });
+        }
+        self.universe = Some(Account::open(path, &terms.into())?);
+        Ok(self)
+    }
+
+    /// Reserves the loss of a release, in the universe first and then in the ledger of the data
+    /// set. It counts in full from now on, whatever becomes of the release.
     ///
     /// # Guarantee
     /// Returns an error, or the permissions of a charge that is on disk, at a price that is an upper
     /// bound for its mechanisms run in sequence, at most what was asked for and, together with
-    /// all charges that stand, at most the caps for life.
+    /// all charges that stand, at most the caps for life of the data set and of the universe.
     ///
     /// # Errors
     /// If there is no mechanism, the accountant cannot price them, they cost more than was asked
-    /// for or than remains, or the file system refuses. After a failed write the charge may be
-    /// on disk, so this value then refuses everything; open the ledger again to see.
-    pub fn charge(&mut self, request: ChargeRequest) -> Result<Paid, LedgerError> {
+    /// for or than remains, a ledger was changed behind this process, or the file system refuses.
+    /// After a failed write the charge may be on disk, so this value then refuses everything; open
+    /// the ledger again to see.
+    pub fn reserve(&mut self, request: ChargeRequest) -> Result<Paid, LedgerError> {
         // Without random bits nothing could run, so they are drawn before anything is spent.
         let key = SecretKey::from_os()?;
         self.record_charge(request)
             .map(|receipt| Paid::recorded(receipt, key))
     }
 
-    /// Takes back a charge of which no mechanism was authorised.
+    /// Takes back a charge of which no mechanism was authorised, in both ledgers.
     ///
     /// # Guarantee
     /// `paid` is used up and held every permission that the charge paid for, so no mechanism of
     /// the charge has run or ever will.
     ///
     /// # Errors
-    /// If a mechanism was authorised, the charge is of another ledger, or the file system
-    /// refuses. The charge then stands.
+    /// If a mechanism was authorised, the charge is of another ledger or committed already, or the
+    /// file system refuses. The charge then stands.
     pub fn refund(&mut self, paid: Paid) -> Result<(), LedgerError> {
         let id = paid.untouched().ok_or(LedgerError::ChargeUsed)?;
         self.record_refund(&id)
     }
 
+    /// Records the release that a charge was used for, in both ledgers, and signs the list of its
+    /// files; `manifest` is that list, byte for byte.
+    ///
+    /// The charge counts as before, and nothing more can be authorised from it. A charge that is
+    /// never committed counts as well.
+    ///
+    /// # Guarantee
+    /// Returns an error, or a signature over `manifest` by the key of the data set's ledger, after
+    /// the commit is on disk: no other signature over a manifest is ever made.
+    ///
+    /// # Errors
+    /// If the charge is of another ledger, refunded or committed already, the ledger was changed
+    /// behind this process, or the file system refuses.
+    pub fn commit(&mut self, paid: Paid, manifest: &[u8]) -> Result<Signature, LedgerError> {
+        let id = paid.charge().ok_or(LedgerError::ChargeUsed)?;
+        self.record_commit(&id, manifest)
+    }
+
     /// Writes a charge and returns its receipt.
     fn record_charge(&mut self, request: ChargeRequest) -> Result<ChargeReceipt, LedgerError> {
-        self.check_sound()?;
         if request.mechanisms.is_empty() {
             return Err(LedgerError::MechanismMissing);
         }
         let event = composed(&request.mechanisms);
-        let price = accountant::epsilon(&event, self.book.open.adjacency, request.delta)?;
+        let adjacency = self.account.book().open.adjacency;
+        let price = accountant::epsilon(&event, adjacency, request.delta)?;
         // Written so that a price that is not a number is refused.
         let within = price <= request.epsilon.value();
-        let Some(cost) = Decimal::of(price).filter(|_| within) else {
+        let Some(exact) = Decimal::of(price).filter(|_| within) else {
             return Err(LedgerError::OverRequest {
                 requested: request.epsilon.value(),
                 price,
             });
         };
-        self.check_caps(cost, price, &request)?;
-        let before = self.summary();
-        let id = ChargeId::draw()?;
-        let charge = Charge {
-            sequence: self.book.records,
-            at: now(),
-            id,
-            purpose: request.purpose,
-            policy_sha256: request.policy_sha256,
-            epsilon_asked: request.epsilon,
-            delta_asked: request.delta,
-            epsilon_spent: price,
-            mechanisms: request.mechanisms,
+        let cost = Cost {
             event,
-            previous: self.book.head,
+            price,
+            exact,
         };
-        let Charge {
-            sequence,
-            mechanisms,
-            ..
-        } = charge.clone();
-        self.append(Entry::Charge(charge))?;
-        let after = self.summary();
-        let delta_spent = request.delta;
+        // A charge that this ledger will refuse need not be written to the other one first.
+        self.account.check_caps(&cost, &request)?;
+        let id = ChargeId::draw()?;
+        let (name, unit) = match &self.account.book().subject {
+            Subject::Dataset { name, unit } => (name.clone(), unit.clone()),
+            // OK because only terms of a data set open the first account.
+            Subject::Universe { .. } => return Err(LedgerError::Unwritable),
+        };
+        let universe = match &mut self.universe {
+            Some(universe) => Some(universe.reserve(id, &cost, &request, Some((&name, &unit)))?),
+            None => None,
+        };
+        let booking = match self.account.reserve(id, &cost, &request, None) {
+            Ok(booking) => booking,
+            Err(error) => {
+                // No permission was made, so nothing of the charge can have run. If this fails the
+                // universe counts it, which errs on the safe side.
+                if let Some(universe) = &mut self.universe {
+                    let _ = universe.refund(&id);
+                }
+                return Err(error);
+            }
+        };
         Ok(ChargeReceipt {
             id,
-            sequence,
+            unit,
             epsilon_spent: price,
-            delta_spent,
-            mechanisms,
-            before,
-            after,
+            delta_spent: request.delta,
+            mechanisms: request.mechanisms,
+            booking,
+            universe,
         })
     }
 
@@ -204,155 +223,65 @@ impl Ledger {
     ///
     /// The caller vouches that no mechanism of it was, or ever will be, run.
     fn record_refund(&mut self, id: &ChargeId) -> Result<(), LedgerError> {
-        self.check_sound()?;
-        if self.book.standing(id).is_none() {
-            return Err(LedgerError::ChargeUnknown { id: *id });
+        self.account.refund(id)?;
+        match &mut self.universe {
+            Some(universe) => universe.refund(id),
+            None => Ok(()),
         }
-        self.append(Entry::Refund(Refund {
-            sequence: self.book.records,
-            at: now(),
-            charge: *id,
-            previous: self.book.head,
-        }))
     }
 
-    /// Returns what the ledger says, under the caps that apply.
+    fn record_commit(&mut self, id: &ChargeId, manifest: &[u8]) -> Result<Signature, LedgerError> {
+        let sha256 = Digest::of(manifest);
+        if let Some(universe) = &mut self.universe {
+            universe.commit(id, sha256)?;
+        }
+        self.account.commit(id, sha256)?;
+        Ok(self.account.sign(Statement::Manifest(manifest)))
+    }
+
+    /// Returns what the ledger of the data set said when it was last read, under the caps that
+    /// apply.
     #[must_use]
     pub fn summary(&self) -> LedgerSummary {
-        self.caps.summary(&self.book)
-    }
-
-    fn check_sound(&self) -> Result<(), LedgerError> {
-        match self.state {
-            State::Sound => Ok(()),
-            State::Poisoned => Err(LedgerError::Poisoned),
-        }
-    }
-
-    fn check_caps(
-        &self,
-        cost: Decimal,
-        price: f64,
-        request: &ChargeRequest,
-    ) -> Result<(), LedgerError> {
-        let requested_delta = request.delta.value();
-        let (epsilon, delta) = self.caps.remaining(&self.book);
-        if cost <= epsilon && Decimal::of(requested_delta).is_some_and(|asked| asked <= delta) {
-            return Ok(());
-        }
-        let (remaining_epsilon, remaining_delta) = (epsilon.round_down(), delta.round_down());
-        let nearest = (
-            request.epsilon.value().min(remaining_epsilon),
-            requested_delta.min(remaining_delta),
-        );
-        Err(LedgerError::OverCap {
-            requested_epsilon: price,
-            requested_delta,
-            remaining_epsilon,
-            remaining_delta,
-            nearest: Some(nearest).filter(|(epsilon, delta)| *epsilon > 0.0 && *delta > 0.0),
-        })
-    }
-
-    /// Writes `entry`, once it is certain that it can be read back and fits the book.
-    fn append(&mut self, entry: Entry) -> Result<(), LedgerError> {
-        let (line, record) = encode(entry, Some(self.book.head))?;
-        let mut book = self.book.clone();
-        // OK because the caller made the entry to fit; if it did not, nothing has been written.
-        book.enter(&record).map_err(|_| LedgerError::Unwritable)?;
-        // From here on the write may have happened, whatever is returned.
-        self.state = State::Poisoned;
-        self.file.append(&line)?;
-        self.state = State::Sound;
-        self.book = book;
-        Ok(())
+        self.account.summary()
     }
 }
 
 /// Reads the ledger at `path` under the caps that it was opened with, and checks all of it.
 ///
 /// It takes no lock and changes nothing, so it can run beside a release; part of a record at the
-/// end of the file is left out.
+/// end of the file is left out. It needs no key. Where there is a checkpoint, the ledger must
+/// agree with it.
 ///
 /// # Errors
-/// As [`Ledger::open`], but for those about the lock and the terms.
+/// As [`audit`], and if the ledger does not agree with its checkpoint.
 pub fn read(path: &Path) -> Result<LedgerSummary, LedgerError> {
-    let parsed = take_apart(&file::read_unlocked(path)?)?;
-    let book = Book::replay(&parsed.records)?;
-    Ok(Caps::recorded(&book.open).summary(&book))
+    let audit = audit(path)?;
+    audit.checkpoint?;
+    Ok(audit.summary)
 }
 
-/// Takes a ledger file apart and checks the form, the hash and the place of every line; numbers
-/// are checked for their range but not priced again.
+/// Vouches for the ledger at `path` as it stands: gives one from before keys a key, which signs all
+/// that follows and by its first signature all that went before, and writes a checkpoint where
+/// there is none. Compare the ledger with every published report first.
+///
+/// # Errors
+/// As [`audit`], if the ledger does not agree with its checkpoint, its key is missing, or the file
+/// system refuses.
+pub fn adopt(path: &Path) -> Result<LedgerSummary, LedgerError> {
+    opening::adopt(path)
+}
+
+/// Takes a ledger file apart and checks the form, the hash, the place and the signature of every
+/// line; numbers are checked for their range but not priced again.
 ///
 /// Part of a record after the last line end is left out. Memory is proportional to `bytes`.
 ///
 /// # Errors
 /// If any line is not what a ledger writes.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Record>, LedgerError> {
-    Ok(take_apart(bytes)?.records)
+    Ok(take_apart(bytes, Place::START)?.records)
 }
 
-/// Says what the first line of a new ledger says.
-fn opening(terms: &LedgerTerms) -> Result<Open, LedgerError> {
-    Ok(Open {
-        version: FORMAT_VERSION,
-        sequence: 0,
-        id: LedgerId::draw()?,
-        at: now(),
-        dataset: terms.dataset.clone(),
-        unit: terms.unit.clone(),
-        adjacency: terms.adjacency,
-        lifetime_epsilon: terms.lifetime_epsilon,
-        lifetime_delta: terms.lifetime_delta,
-        previous: Digest::NONE,
-    })
-}
-
-/// Refuses terms under which the recorded charges would not add up, or a cap would grow.
-fn check_terms(open: &Open, terms: &LedgerTerms) -> Result<(), LedgerError> {
-    if open.dataset != terms.dataset {
-        return Err(LedgerError::DatasetDiffers {
-            recorded: open.dataset.clone(),
-            policy: terms.dataset.clone(),
-        });
-    }
-    if (&open.unit, open.adjacency) != (&terms.unit, terms.adjacency) {
-        return Err(LedgerError::UnitDiffers {
-            recorded: Box::new((open.unit.clone(), open.adjacency)),
-            policy: Box::new((terms.unit.clone(), terms.adjacency)),
-        });
-    }
-    let caps = [
-        (
-            Cap::Epsilon,
-            open.lifetime_epsilon.value(),
-            terms.lifetime_epsilon.value(),
-        ),
-        (
-            Cap::Delta,
-            open.lifetime_delta.value(),
-            terms.lifetime_delta.value(),
-        ),
-    ];
-    match caps
-        .into_iter()
-        .find(|(_, recorded, policy)| policy > recorded)
-    {
-        Some((cap, recorded, policy)) => Err(LedgerError::CapLoosened {
-            cap,
-            recorded,
-            policy,
-        }),
-        None => Ok(()),
-    }
-}
-
-/// Returns the seconds since 1970-01-01 UTC. The time is for readers; nothing depends on it.
-fn now() -> i64 {
-    let (seconds, sign) = match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(after) => (after.as_secs(), 1),
-        Err(before) => (before.duration().as_secs(), -1),
-    };
-    i64::try_from(seconds).unwrap_or(i64::MAX) * sign
-}
+/// For how long a process waits while others write: far longer than a write takes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

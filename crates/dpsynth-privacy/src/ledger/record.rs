@@ -1,47 +1,48 @@
-//! The records of a ledger file, and the hash chain that joins them.
-//!
-//! A record is one line of JSON that ends in `,"hash":"…"}`. The hash is SHA-256 over the line
-//! without that ending, closed again by `}`: in other words over the record's JSON without the
-//! field `hash`, byte for byte as it stands in the file. `previous` is the hash of the line
-//! before, so that a line cannot be changed, moved, added or taken out from between two others
-//! without rewriting every line after it. The last hash of a file is printed in each report,
-//! which is how a rewritten or shortened file is found.
+//! The records of a ledger: what its lines say.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::digest::{ChargeId, Digest, LedgerId};
-use super::error::{Flaw, LedgerError};
+use super::key::{PublicKey, Signature};
 use crate::event::DpEvent;
 use crate::mechanism::Mechanism;
 use crate::numbers::{Delta, Epsilon};
 use crate::unit::{Adjacency, PrivacyUnit};
 
-/// A line of the file whose hash and place in the chain have been checked.
+/// A line of the file whose hash, place in the chain and signature have been checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// What the line says.
     pub entry: Entry,
-    /// The SHA-256 hash that the line ends in.
+    /// The SHA-256 hash of what it says, which covers the hash of the line before.
     pub hash: Digest,
+    /// The signature over the hash; absent before the line that gives the ledger a key.
+    pub signature: Option<Signature>,
 }
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Entry {
-    /// The loss of one release, booked before its data is opened.
+    /// A ledger from before keys was given one.
+    Adopt(Adopt),
+    /// The loss of one release: reserved, and counted in full, before its data is opened.
     Charge(Charge),
+    /// What a charge was used for: a release, by the hash of its manifest.
+    Commit(Commit),
     /// The first line: whose ledger this is.
     Open(Open),
     /// A charge taken back because nothing that it paid for was ever started.
     Refund(Refund),
 }
 
-/// The first line: whose ledger this is, and what may be spent for life.
+/// The first line: whose ledger this is, what may be spent for life, and who signs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Open {
-    /// The version of the file's format, [`FORMAT_VERSION`].
+    /// The version of the file's format: [`FORMAT_VERSION`], or 1 for a ledger from before keys.
     pub version: u32,
     /// Always 0.
     pub sequence: u64,
@@ -49,16 +50,24 @@ pub struct Open {
     pub id: LedgerId,
     /// When the ledger was made, in seconds since 1970-01-01 UTC.
     pub at: i64,
-    /// The name of the dataset.
-    pub dataset: String,
-    /// Whose participation every charge hides.
-    pub unit: PrivacyUnit,
+    /// The name of the data set, where the ledger is that of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
+    /// The name of the universe of people, where the ledger is that of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub universe: Option<String>,
+    /// Whose participation every charge hides; in a universe each charge says that itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<PrivacyUnit>,
     /// What it means to take part.
     pub adjacency: Adjacency,
     /// The most epsilon that all charges together may spend.
     pub lifetime_epsilon: Epsilon,
     /// The most delta that all charges together may spend.
     pub lifetime_delta: Delta,
+    /// The key that signs this line and every later one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<PublicKey>,
     /// 64 zeros.
     pub previous: Digest,
 }
@@ -71,8 +80,14 @@ pub struct Charge {
     pub sequence: u64,
     /// When the charge was made, in seconds since 1970-01-01 UTC.
     pub at: i64,
-    /// The name of the charge.
+    /// The name of the charge; a charge to a universe has the name of that to the data set.
     pub id: ChargeId,
+    /// The data set, in the ledger of a universe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
+    /// The data set's privacy unit, in the ledger of a universe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<PrivacyUnit>,
     /// What the charge is for, such as `release`.
     pub purpose: String,
     /// The hash of the policy under which it was made.
@@ -91,6 +106,22 @@ pub struct Charge {
     pub previous: Digest,
 }
 
+/// What a charge was used for. It changes no sum: the charge counted before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commit {
+    /// The number of lines before this one.
+    pub sequence: u64,
+    /// When the release was whole, in seconds since 1970-01-01 UTC.
+    pub at: i64,
+    /// The name of the charge.
+    pub charge: ChargeId,
+    /// The SHA-256 of the release's `MANIFEST`, which covers every other file of it.
+    pub manifest_sha256: Digest,
+    /// The hash of the line before.
+    pub previous: Digest,
+}
+
 /// A charge taken back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,186 +136,110 @@ pub struct Refund {
     pub previous: Digest,
 }
 
+/// A key for a ledger from before keys. Its signature vouches for all lines before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adopt {
+    /// The number of lines before this one.
+    pub sequence: u64,
+    /// When the ledger was adopted, in seconds since 1970-01-01 UTC.
+    pub at: i64,
+    /// The version of the file's format from here on.
+    pub version: u32,
+    /// The key that signs this line and every later one.
+    pub public_key: PublicKey,
+    /// The hash of the line before.
+    pub previous: Digest,
+}
+
 impl Entry {
-    fn sequence(&self) -> u64 {
+    pub(crate) fn sequence(&self) -> u64 {
         match self {
+            Entry::Adopt(adopt) => adopt.sequence,
             Entry::Charge(charge) => charge.sequence,
+            Entry::Commit(commit) => commit.sequence,
             Entry::Open(open) => open.sequence,
             Entry::Refund(refund) => refund.sequence,
         }
     }
 
-    fn previous(&self) -> Digest {
+    pub(crate) fn previous(&self) -> Digest {
         match self {
+            Entry::Adopt(adopt) => adopt.previous,
             Entry::Charge(charge) => charge.previous,
+            Entry::Commit(commit) => commit.previous,
             Entry::Open(open) => open.previous,
             Entry::Refund(refund) => refund.previous,
         }
     }
-}
 
-/// What follows the last line end of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tail {
-    /// Nothing: the file was written to its end.
-    None,
-    /// Part of a record: the write of a charge was cut before the charge returned.
-    Torn,
-    /// A whole, valid record that lacks only its line end; it counts.
-    Unended,
-}
-
-/// A file taken apart.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Parsed {
-    pub(crate) records: Vec<Record>,
-    /// How many bytes the records take up.
-    pub(crate) length: usize,
-    pub(crate) tail: Tail,
-}
-
-/// Takes a ledger file apart and checks every line's form, hash and place in the chain.
-///
-/// # Guarantee
-/// Returns an error, or every record whose charge can have returned. What is left out is only
-/// text after the last line end that is not a whole record: a line end is the last byte of a
-/// write, and a charge returns after the write is on disk.
-pub(crate) fn take_apart(bytes: &[u8]) -> Result<Parsed, LedgerError> {
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(LedgerError::FileTooLong);
-    }
-    let mut parsed = Parsed {
-        records: Vec::new(),
-        length: 0,
-        tail: Tail::None,
-    };
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let number = parsed.records.len() as u64 + 1;
-        let head = parsed.records.last().map(|record| record.hash);
-        let Some(text) = line.strip_suffix(b"\n") else {
-            match decode(line, number, head) {
-                Ok(record) => {
-                    parsed.records.push(record);
-                    parsed.length += line.len();
-                    parsed.tail = Tail::Unended;
-                }
-                Err(_) if is_cut(line, number) => parsed.tail = Tail::Torn,
-                Err(error) => return Err(error),
-            }
-            break;
-        };
-        let record = decode(text, number, head)?;
-        parsed.records.push(record);
-        parsed.length += line.len();
-    }
-    Ok(parsed)
-}
-
-/// Writes `entry`, which follows the line with hash `head`, as a line with its line end.
-///
-/// # Guarantee
-/// The line is read back as the same record.
-pub(crate) fn encode(entry: Entry, head: Option<Digest>) -> Result<(String, Record), LedgerError> {
-    let mut line = serde_json::to_string(&entry).map_err(|_| LedgerError::Unwritable)?;
-    let hash = Digest::of(line.as_bytes());
-    line.truncate(line.len() - 1);
-    line.push_str(&format!("{HASH_STARTS}{hash}{HASH_ENDS}"));
-    if line.len() > MAX_LINE_BYTES {
-        return Err(LedgerError::ChargeTooLong);
-    }
-    let record = Record { entry, hash };
-    match decode(
-        line.as_bytes(),
-        record.entry.sequence().saturating_add(1),
-        head,
-    ) {
-        Ok(read) if read == record => {}
-        Ok(_) | Err(_) => return Err(LedgerError::Unwritable),
-    }
-    line.push('\n');
-    Ok((line, record))
-}
-
-/// Reads the line `number` (from 1), without its line end, that follows the one with hash `head`.
-fn decode(line: &[u8], number: u64, head: Option<Digest>) -> Result<Record, LedgerError> {
-    let flawed = |flaw| LedgerError::Corrupt { line: number, flaw };
-    if line.len() > MAX_LINE_BYTES {
-        return Err(flawed(Flaw::LineTooLong));
-    }
-    let (body, hash) = split_hash(line).ok_or_else(|| flawed(Flaw::HashMissing))?;
-    if Digest::of(&body) != hash {
-        return Err(flawed(Flaw::HashWrong));
-    }
-    let entry: Entry = serde_json::from_slice(&body).map_err(|source| {
-        // The first line of another version may have other fields.
-        match serde_json::from_slice(&body) {
-            Ok(Versioned { version }) if version != FORMAT_VERSION => {
-                LedgerError::VersionUnknown { version }
-            }
-            _ => LedgerError::RecordUnknown {
-                line: number,
-                source,
-            },
+    /// Returns the key that this line gives the ledger, if it gives one.
+    pub(crate) fn key(&self) -> Option<PublicKey> {
+        match self {
+            Entry::Adopt(adopt) => Some(adopt.public_key),
+            Entry::Open(open) => open.public_key,
+            Entry::Charge(_) | Entry::Commit(_) | Entry::Refund(_) => None,
         }
-    })?;
-    match (&entry, head) {
-        (Entry::Open(Open { version, .. }), _) if *version != FORMAT_VERSION => {
-            return Err(LedgerError::VersionUnknown { version: *version });
+    }
+}
+
+/// Whose ledger it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Subject {
+    /// Of one data set.
+    Dataset {
+        /// Its name.
+        name: String,
+        /// Whose participation every charge hides.
+        unit: PrivacyUnit,
+    },
+    /// Of a universe of people, who may be in several data sets.
+    Universe {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Subject {
+    /// Returns the name of the data set or the universe.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Subject::Dataset { name, .. } | Subject::Universe { name } => name,
         }
-        (Entry::Open(_), Some(_)) => return Err(flawed(Flaw::OpenRepeated)),
-        (Entry::Charge(_) | Entry::Refund(_), None) => return Err(flawed(Flaw::OpenMissing)),
-        (Entry::Open(_), None) | (Entry::Charge(_) | Entry::Refund(_), Some(_)) => {}
     }
-    if entry.sequence() != number - 1 {
-        return Err(flawed(Flaw::SequenceBroken));
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Subject::Dataset { name, .. } => write!(f, "data set `{name}`"),
+            Subject::Universe { name } => write!(f, "universe `{name}`"),
+        }
     }
-    if entry.previous() != head.unwrap_or(Digest::NONE) {
-        return Err(flawed(Flaw::ChainBroken));
+}
+
+impl Open {
+    /// Returns whose ledger it is, if the line says so and fits its version.
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        let signed = self.version == FORMAT_VERSION;
+        match (&self.dataset, &self.unit, &self.universe) {
+            (Some(name), Some(unit), None) if signed == self.public_key.is_some() => {
+                Some(Subject::Dataset {
+                    name: name.clone(),
+                    unit: unit.clone(),
+                })
+            }
+            (None, None, Some(name)) if signed && self.public_key.is_some() => {
+                Some(Subject::Universe { name: name.clone() })
+            }
+            _ => None,
+        }
     }
-    Ok(Record { entry, hash })
 }
 
-/// Splits a line into the bytes that were hashed and the hash.
-fn split_hash(line: &[u8]) -> Option<(Vec<u8>, Digest)> {
-    let (body, ending) = line.split_at(line.len().checked_sub(ENDING)?);
-    let digits = ending
-        .strip_prefix(HASH_STARTS.as_bytes())?
-        .strip_suffix(HASH_ENDS.as_bytes())?;
-    let hash = Digest::from_hex(str::from_utf8(digits).ok()?)?;
-    let mut body = body.to_vec();
-    body.push(b'}');
-    Some((body, hash))
-}
-
-/// Says whether `line` can be what a crash left of the write of line `number`: a line that stops
-/// before its hash is whole. Anything else was written by another program, and a first line that
-/// does not start like one was never a ledger.
-fn is_cut(line: &[u8], number: u64) -> bool {
-    // OK because JSON escapes the quotes in strings, so this text starts the hash or nothing.
-    let starts = line
-        .windows(HASH_STARTS.len())
-        .position(|part| part == HASH_STARTS.as_bytes());
-    let whole = starts.map_or(MAX_LINE_BYTES, |start| start + ENDING);
-    let shared = line.len().min(OPENING.len());
-    let opens = line[..shared] == OPENING.as_bytes()[..shared];
-    line.len() < whole && (number > 1 || opens)
-}
-
-/// What every version of a first line has.
-#[derive(Deserialize)]
-struct Versioned {
-    version: u32,
-}
-
-/// The version of the file's format that this build reads and writes.
-pub const FORMAT_VERSION: u32 = 1;
-/// No line is longer; it bounds what one line can make a reader allocate.
-pub(crate) const MAX_LINE_BYTES: usize = 1 << 20;
-/// No file is longer.
-pub(crate) const MAX_FILE_BYTES: u64 = 1 << 26;
-const HASH_STARTS: &str = ",\"hash\":\"";
-const HASH_DIGITS: usize = 64;
-const HASH_ENDS: &str = "\"}";
-const ENDING: usize = HASH_STARTS.len() + HASH_DIGITS + HASH_ENDS.len();
-/// How every first line starts; [`Entry::Open`] is serialised in the order of its fields.
-const OPENING: &str = "{\"kind\":\"open\",\"version\":";
+/// The version of the file's format that this build writes.
+pub const FORMAT_VERSION: u32 = 2;
+/// The version from before keys, which this build reads; see [`adopt`](super::adopt).
+pub(crate) const UNSIGNED_VERSION: u32 = 1;

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::book::{Book, Booked};
 use super::decimal::Decimal;
-use super::digest::{ChargeId, Digest};
-use super::record::Open;
+use super::digest::{ChargeId, Digest, LedgerId};
+use super::key::PublicKey;
+use super::record::{Open, Subject};
 use crate::event::DpEvent;
 use crate::mechanism::Mechanism;
 use crate::numbers::{Delta, Epsilon};
@@ -15,10 +16,12 @@ use crate::unit::{Adjacency, PrivacyUnit};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LedgerSummary {
-    /// The name of the dataset.
-    pub dataset: String,
-    /// Whose participation every charge hides.
-    pub unit: PrivacyUnit,
+    /// The name of the ledger.
+    pub id: LedgerId,
+    /// Whose ledger it is.
+    pub subject: Subject,
+    /// The key that signs it; absent in a ledger from before keys.
+    pub public_key: Option<PublicKey>,
     /// What it means to take part.
     pub adjacency: Adjacency,
     /// The cap on epsilon that applies: that of the ledger, or a tighter one of the policy.
@@ -49,6 +52,12 @@ pub struct ChargeLine {
     pub id: ChargeId,
     /// When it was made, in seconds since 1970-01-01 UTC.
     pub at: i64,
+    /// The data set, in the ledger of a universe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
+    /// The data set's privacy unit, in the ledger of a universe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<PrivacyUnit>,
     /// What it was for.
     pub purpose: String,
     /// The hash of the policy under which it was made.
@@ -65,10 +74,25 @@ pub struct ChargeLine {
     pub event: DpEvent,
     /// When it was taken back, if it was; a charge that was taken back counts for nothing.
     pub refunded_at: Option<i64>,
+    /// The release that it was used for. Absent while the release runs, after a crash, and where it
+    /// was taken back; a charge without a release counts in full all the same.
+    pub release: Option<CommittedRelease>,
+}
+
+/// The release that a charge was used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommittedRelease {
+    /// The number of records before the commit.
+    pub sequence: u64,
+    /// When the release was whole, in seconds since 1970-01-01 UTC.
+    pub at: i64,
+    /// The SHA-256 of its `MANIFEST`.
+    pub manifest_sha256: Digest,
 }
 
 /// The caps that apply.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Caps {
     pub(crate) epsilon: Epsilon,
     pub(crate) delta: Delta,
@@ -96,12 +120,13 @@ impl Caps {
         )
     }
 
-    pub(crate) fn summary(self, book: &Book) -> LedgerSummary {
+    pub(crate) fn summary(self, book: &Book, public_key: Option<PublicKey>) -> LedgerSummary {
         let (spent_epsilon, spent_delta) = book.spent();
         let (remaining_epsilon, remaining_delta) = self.remaining(book);
         LedgerSummary {
-            dataset: book.open.dataset.clone(),
-            unit: book.open.unit.clone(),
+            id: book.open.id,
+            subject: book.subject.clone(),
+            public_key,
             adjacency: book.open.adjacency,
             lifetime_epsilon: self.epsilon,
             lifetime_delta: self.delta,
@@ -124,6 +149,8 @@ impl ChargeLine {
             sequence: charge.sequence,
             id: charge.id,
             at: charge.at,
+            dataset: charge.dataset.clone(),
+            unit: charge.unit.clone(),
             purpose: charge.purpose.clone(),
             policy_sha256: charge.policy_sha256,
             epsilon_asked: charge.epsilon_asked,
@@ -132,6 +159,11 @@ impl ChargeLine {
             mechanisms: charge.mechanisms.clone(),
             event: charge.event.clone(),
             refunded_at: booked.refunded_at,
+            release: booked.commit.as_ref().map(|commit| CommittedRelease {
+                sequence: commit.sequence,
+                at: commit.at,
+                manifest_sha256: commit.manifest_sha256,
+            }),
         }
     }
 }

@@ -7,7 +7,7 @@ mod words;
 
 pub use health::RandomnessError;
 pub use public::PublicRng;
-pub(crate) use secret::{Purpose, SecretKey, SecretRng};
+pub(crate) use secret::{Purpose, SecretKey, SecretRng, fresh_key};
 pub(crate) use words::{FetchedWords, Words};
 
 /// Draws a key as a charge does, after the same checks, and wipes it.

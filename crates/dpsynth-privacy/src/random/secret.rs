@@ -5,7 +5,7 @@ use std::process;
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::health::{self, RandomnessError};
 
@@ -105,6 +105,13 @@ impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretKey(..)")
     }
+}
+
+/// Draws 32 bytes from the operating system for a key that is kept, after the checks of [`health`].
+pub(crate) fn fresh_key() -> Result<Zeroizing<[u8; 32]>, RandomnessError> {
+    let mut key = Zeroizing::new([0; 32]);
+    health::key_from(getrandom::fill, &mut key)?;
+    Ok(key)
 }
 
 /// What a secret stream is for. Two purposes never share a stream.

@@ -10,6 +10,7 @@ fn column(name: &str, domain: Domain) -> Column {
         missing: Missing::Refused,
         out_of_domain: OutOfDomain::Stop,
         missing_tokens: Vec::new(),
+        after: None,
     }
 }
 

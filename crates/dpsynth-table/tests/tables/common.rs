@@ -9,6 +9,7 @@ pub(crate) fn column(name: &str, domain: Domain) -> Column {
         missing: Missing::Refused,
         out_of_domain: OutOfDomain::Stop,
         missing_tokens: Vec::new(),
+        after: None,
     }
 }
 

@@ -5,4 +5,5 @@
 mod common;
 mod reading;
 mod real_data;
+mod times;
 mod writing;

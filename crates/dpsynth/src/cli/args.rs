@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dpsynth_privacy::ledger::PublicKey;
 
 /// Differentially private synthetic tables, with a privacy budget report that an auditor can recompute.
 #[derive(Debug, Parser)]
@@ -145,6 +146,9 @@ pub(super) struct Verify {
     /// Ledger that the release was charged to; without it, that part is not checked
     #[arg(long, value_name = "FILE")]
     pub(super) ledger: Option<PathBuf>,
+    /// Public key that must have signed the release: 64 hexadecimal digits, as the custodian published them
+    #[arg(long, value_name = "HEX", value_parser = public_key)]
+    pub(super) key: Option<PublicKey>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -233,6 +237,31 @@ pub(super) enum LedgerCommand {
         /// The policy that names the ledger
         #[arg(long, default_value = "dpsynth.toml", value_name = "FILE")]
         policy: PathBuf,
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check every line, signature, price and sum of a ledger, and the releases charged to it
+    Verify {
+        /// The ledger; that of the policy by default
+        ledger: Option<PathBuf>,
+        /// The policy that names the ledger
+        #[arg(long, default_value = "dpsynth.toml", value_name = "FILE")]
+        policy: PathBuf,
+        /// Folder of a release that must be in the ledger; may be given several times
+        #[arg(long, value_name = "DIR")]
+        release: Vec<PathBuf>,
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Vouch for a ledger as it stands: sign one from before signatures, or replace a lost checkpoint
+    Adopt {
+        /// The ledger; that of the policy by default
+        ledger: Option<PathBuf>,
+        /// The policy that names the ledger
+        #[arg(long, default_value = "dpsynth.toml", value_name = "FILE")]
+        policy: PathBuf,
     },
 }
 
@@ -240,6 +269,11 @@ pub(super) enum LedgerCommand {
 pub(super) struct Explain {
     /// Code of the diagnostic, such as DPS4003
     pub(super) code: String,
+}
+
+/// Reads a public key.
+fn public_key(text: &str) -> Result<PublicKey, String> {
+    PublicKey::from_hex(text).ok_or_else(|| "write 64 lower-case hexadecimal digits".to_owned())
 }
 
 /// Engines by the names that flags use.

@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::audits::AuditTablesError;
 use crate::folder::FolderError;
 use crate::plan::PlanError;
-use crate::policy::{Findings, PolicyError};
+use crate::policy::{Findings, LearnError, PolicyError};
 use crate::release::ReleaseError;
 use crate::synthesise::SynthesisError;
 
@@ -43,6 +43,8 @@ pub(super) enum CliError {
         "the policy names no data file; name it as `dpsynth release DATA`, or with `file` under `[dataset]` in the policy"
     )]
     DataMissing,
+    #[error(transparent)]
+    Learn(#[from] LearnError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error("{} holds no policy, so its rows cannot be checked; use the model of a release", .0.display())]
@@ -80,8 +82,8 @@ pub(super) enum CliError {
         "`{0}` is not a code of dpsynth; codes look like DPS4003 and are printed with every message"
     )]
     UnknownCode(String),
-    #[error("the release failed its verification; do not rely on it, and ask who made it")]
-    VerificationFailed,
+    #[error("the {what} failed its verification; do not rely on it, and ask who keeps it")]
+    VerificationFailed { what: &'static str },
     #[error(transparent)]
     Write(#[from] WriteError),
 }
@@ -121,6 +123,7 @@ impl CliError {
             Self::FileExists(_) => "DPS5101",
             Self::Io { .. } => "DPS5102",
             Self::DataMissing => "DPS5103",
+            Self::Learn(error) => error.code(),
             Self::Ledger(error) => error.code(),
             Self::ModelWithoutPolicy(_) => "DPS5104",
             Self::Number { source, .. } => source.code(),
@@ -138,7 +141,7 @@ impl CliError {
             Self::Table(error) => error.code(),
             Self::Train(error) => error.code(),
             Self::UnknownCode(_) => "DPS5107",
-            Self::VerificationFailed => "DPS5108",
+            Self::VerificationFailed { .. } => "DPS5108",
             Self::Write(error) => error.code(),
         }
     }

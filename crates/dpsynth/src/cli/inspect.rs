@@ -143,6 +143,7 @@ fn value(coder: &Coder, code: usize) -> String {
         Cell::Integer(value) => value.to_string(),
         Cell::Float(value) => format!("{value}"),
         Cell::Date(days) => format!("day {days}"),
+        Cell::Instant(instant) => instant.to_string(),
         Cell::Missing => "missing".to_owned(),
     }
 }

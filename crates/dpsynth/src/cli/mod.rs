@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod checks;
 mod error;
 mod explain;
 mod init;
@@ -13,7 +14,7 @@ mod show;
 
 use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
@@ -76,12 +77,55 @@ fn dispatch(command: &Command) -> Result<(), CliError> {
         Command::Release(release) => release::run(release),
         Command::Sample(sample) => release::sample(sample),
         Command::Inspect(inspect) => inspect::run(inspect),
-        Command::Verify(verify) => show::verify(verify),
+        Command::Verify(verify) => checks::release(verify),
         Command::Audit(command) => audit::run(command),
-        Command::Ledger(LedgerCommand::Show { ledger, policy }) => {
-            show::ledger(ledger.as_deref(), policy)
-        }
+        Command::Ledger(command) => ledger(command),
         Command::Explain(explain) => explain::run(explain),
+    }
+}
+
+fn ledger(command: &LedgerCommand) -> Result<(), CliError> {
+    let format = |json: &bool| match json {
+        true => Shown::Json,
+        false => Shown::Text,
+    };
+    match command {
+        LedgerCommand::Show {
+            ledger,
+            policy,
+            json,
+        } => show::ledger(&ledger_path(ledger, policy)?, format(json)),
+        LedgerCommand::Verify {
+            ledger,
+            policy,
+            release,
+            json,
+        } => checks::ledger(&ledger_path(ledger, policy)?, release, format(json)),
+        LedgerCommand::Adopt { ledger, policy } => show::adopt(&ledger_path(ledger, policy)?),
+    }
+}
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// A page for people.
+    Text,
+    /// JSON, for programs.
+    Json,
+}
+
+/// Prints `value` as JSON.
+fn print_json(value: &impl serde::Serialize) {
+    // OK because what is shown has no part that JSON lacks; the fallback is never seen.
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    print(&format!("{text}\n"));
+}
+
+/// Returns the ledger that was named, or that of the policy.
+fn ledger_path(named: &Option<PathBuf>, policy: &Path) -> Result<PathBuf, CliError> {
+    match named {
+        Some(path) => Ok(path.clone()),
+        None => Ok(read_policy(policy)?.dataset.ledger_beside(policy)),
     }
 }
 

@@ -17,11 +17,11 @@ use crate::report::{epsilon_down, epsilon_up, mechanism_in_words, plan_lines};
 pub(super) fn run(args: &Plan) -> Result<(), CliError> {
     let policy = read_policy(&args.asked.policy)?;
     let plan = plan(&policy, &args.asked)?;
-    print(&describe(
-        &policy,
-        &plan,
-        &ledger_path(&policy, &args.asked),
-    )?);
+    let ledgers = Ledgers {
+        dataset: ledger_path(&policy, &args.asked),
+        universe: universe_path(&policy, &args.asked),
+    };
+    print(&describe(&policy, &plan, &ledgers)?);
     Ok(())
 }
 
@@ -66,7 +66,19 @@ pub(super) fn ledger_path(policy: &Policy, asked: &Asked) -> PathBuf {
         .unwrap_or_else(|| policy.dataset.ledger_beside(&asked.policy))
 }
 
-fn describe(policy: &Policy, plan: &ReleasePlan, ledger: &Path) -> Result<String, CliError> {
+/// The ledger of the universe that a release is charged to as well, if the policy names one.
+pub(super) fn universe_path(policy: &Policy, asked: &Asked) -> Option<PathBuf> {
+    let universe = policy.universe.as_ref()?;
+    Some(universe.ledger_beside(&asked.policy))
+}
+
+/// Where the ledgers of a release are.
+struct Ledgers {
+    dataset: PathBuf,
+    universe: Option<PathBuf>,
+}
+
+fn describe(policy: &Policy, plan: &ReleasePlan, ledger: &Ledgers) -> Result<String, CliError> {
     let mut page = String::new();
     // Writing to a string cannot fail.
     let _ = head(&mut page, policy, plan);
@@ -191,11 +203,43 @@ fn stages(page: &mut String, plan: &ReleasePlan) -> std::fmt::Result {
     )
 }
 
-fn ledger_lines(policy: &Policy, plan: &ReleasePlan, path: &Path) -> Result<String, CliError> {
-    let (mut epsilon, mut delta) = (
-        policy.privacy.epsilon_for_life.value(),
-        policy.privacy.delta_for_life.value(),
-    );
+/// A budget for life: where its ledger is, and what the policy allows.
+struct Budget<'a> {
+    what: &'static str,
+    path: &'a Path,
+    epsilon: f64,
+    delta: f64,
+}
+
+fn ledger_lines(policy: &Policy, plan: &ReleasePlan, paths: &Ledgers) -> Result<String, CliError> {
+    let mut budgets = vec![Budget {
+        what: "Ledger",
+        path: &paths.dataset,
+        epsilon: policy.privacy.epsilon_for_life.value(),
+        delta: policy.privacy.delta_for_life.value(),
+    }];
+    if let (Some(path), Some(universe)) = (&paths.universe, &policy.universe) {
+        budgets.push(Budget {
+            what: "Universe",
+            path,
+            epsilon: universe.epsilon_for_life.value(),
+            delta: universe.delta_for_life.value(),
+        });
+    }
+    let mut page = String::new();
+    for budget in budgets {
+        page.push_str(&budget_lines(plan, budget)?);
+    }
+    Ok(page)
+}
+
+fn budget_lines(plan: &ReleasePlan, budget: Budget<'_>) -> Result<String, CliError> {
+    let Budget {
+        what,
+        path,
+        mut epsilon,
+        mut delta,
+    } = budget;
     let mut page = String::new();
     if path.exists() {
         let summary = ledger::read(path)?;
@@ -203,14 +247,14 @@ fn ledger_lines(policy: &Policy, plan: &ReleasePlan, path: &Path) -> Result<Stri
         delta = delta.min(summary.lifetime_delta.value()) - summary.spent_delta;
         let _ = writeln!(
             page,
-            "Ledger {}: epsilon {} remains.",
+            "{what} {}: epsilon {} remains.",
             path.display(),
             epsilon_down(epsilon)
         );
     } else {
         let _ = writeln!(
             page,
-            "Ledger {}: will be made; epsilon {epsilon} is allowed for life.",
+            "{what} {}: will be made; epsilon {epsilon} is allowed for life.",
             path.display()
         );
     }

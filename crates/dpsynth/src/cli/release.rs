@@ -10,7 +10,7 @@ use dpsynth_train::{Generator, TrainError};
 
 use super::args::{Release, Sample};
 use super::error::CliError;
-use super::plan::{ledger_path, plan};
+use super::plan::{ledger_path, plan, universe_path};
 use super::progress::Display;
 use super::{print, public_seed, read_policy};
 use crate::model_notes;
@@ -33,7 +33,10 @@ pub(super) fn run(args: &Release) -> Result<(), CliError> {
         plan = plan.without_privacy()?;
         Protection::None
     } else {
-        Protection::Ledger(ledger_path(&policy, &args.asked))
+        Protection::Ledger {
+            path: ledger_path(&policy, &args.asked),
+            universe: universe_path(&policy, &args.asked),
+        }
     };
     let charged = if args.insecure_no_privacy {
         "NOT PRIVATE".to_owned()
@@ -77,6 +80,17 @@ fn summary(report: &Report, out: &Path) -> String {
             epsilon_up(ledger.after.epsilon_spent),
             ledger.epsilon_for_life,
             epsilon_down(ledger.after.epsilon_remaining)
+        );
+    }
+    if let Some(universe) = &report.universe {
+        let _ = writeln!(
+            text,
+            "  {:<16} epsilon {} spent of {}, {} remains for `{}`",
+            "universe",
+            epsilon_up(universe.after.epsilon_spent),
+            universe.epsilon_for_life,
+            epsilon_down(universe.after.epsilon_remaining),
+            universe.name
         );
     }
     let _ = writeln!(text, "  {:<16} {}", "folder", out.display());
@@ -139,7 +153,7 @@ pub(super) fn open_model(path: &Path) -> Result<(Released<OpenedModel>, Policy),
         Opening::Model(error) => CliError::Train(error),
     })?;
     let policy = match model_notes::policy(&model.1) {
-        Some(Ok(policy)) => policy,
+        Some(Ok(policy)) => model_notes::completed(&policy, &model.1)?,
         Some(Err(findings)) => {
             let text = model.1.values().next().cloned().unwrap_or_default();
             return Err(CliError::PolicyFindings {

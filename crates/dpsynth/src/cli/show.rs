@@ -1,58 +1,36 @@
-//! `dpsynth verify` and `dpsynth ledger show`.
+//! `dpsynth ledger show` and `dpsynth ledger adopt`.
 
 use std::fmt::Write;
 use std::path::Path;
 
-use dpsynth_privacy::ledger::{self, LedgerSummary};
+use dpsynth_privacy::ledger::{self, ChargeLine, LedgerSummary};
 
-use super::args::Verify;
 use super::error::CliError;
-use super::{print, read_policy};
+use super::{Shown, print, print_json};
 use crate::report::{delta_text, epsilon_down, epsilon_up};
-use crate::verify::{Outcome, verify as run_checks};
-
-/// Checks a release and prints every check.
-pub(super) fn verify(args: &Verify) -> Result<(), CliError> {
-    if !args.folder.is_dir() {
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        return Err(CliError::io(&args.folder, missing));
-    }
-    let checks = run_checks(&args.folder, args.ledger.as_deref());
-    let mut text = String::new();
-    let mut failed = false;
-    for check in &checks {
-        // Writing to a string cannot fail.
-        let _ = match &check.outcome {
-            Outcome::Passed => writeln!(text, "  ok      {}", check.what),
-            Outcome::Skipped { why } => writeln!(text, "  skipped {}: {why}", check.what),
-            Outcome::Failed { why } => {
-                failed = true;
-                writeln!(text, "  FAILED  {}: {why}", check.what)
-            }
-        };
-    }
-    print(&text);
-    if failed {
-        Err(CliError::VerificationFailed)
-    } else {
-        Ok(())
-    }
-}
 
 /// Prints what a ledger says.
-pub(super) fn ledger(path: Option<&Path>, policy: &Path) -> Result<(), CliError> {
-    let path = match path {
-        Some(path) => path.to_owned(),
-        None => read_policy(policy)?.dataset.ledger_beside(policy),
-    };
-    print(&describe(&ledger::read(&path)?));
+pub(super) fn ledger(path: &Path, shown: Shown) -> Result<(), CliError> {
+    let summary = ledger::read(path)?;
+    match shown {
+        Shown::Text => print(&describe(&summary)),
+        Shown::Json => print_json(&summary),
+    }
+    Ok(())
+}
+
+/// Vouches for a ledger as it stands.
+pub(super) fn adopt(path: &Path) -> Result<(), CliError> {
+    let summary = ledger::adopt(path)?;
+    print(&describe(&summary));
+    print("\nThe ledger is vouched for as it stands above, and can be charged.\n");
     Ok(())
 }
 
 fn describe(summary: &LedgerSummary) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "Ledger of `{}`\n", summary.dataset);
+    let _ = writeln!(text, "Ledger of the {}\n", summary.subject);
     let _ = writeln!(
         text,
         "  epsilon   {} spent of {}, {} remains",
@@ -69,29 +47,56 @@ fn describe(summary: &LedgerSummary) -> String {
     );
     let _ = writeln!(
         text,
-        "  {:>6}  {:<20}  {:>10}  {:>8}  {:<10}  charge",
-        "record", "time (UTC)", "epsilon", "delta", "for"
+        "  {:>6}  {:<20}  {:>10}  {:>8}  {:<10}  {:<32}  what became of it",
+        "record", "time (UTC)", "epsilon", "delta", "for", "charge"
     );
+    let mut unused = false;
     for line in &summary.charges {
         let time = chrono::DateTime::from_timestamp(line.at, 0).map_or_else(
             || line.at.to_string(),
             |time| time.format("%Y-%m-%d %H:%M:%S").to_string(),
         );
-        let state = if line.refunded_at.is_some() {
-            "  handed back unused: counts for nothing"
-        } else {
-            ""
-        };
+        unused |= line.refunded_at.is_none() && line.release.is_none();
         let _ = writeln!(
             text,
-            "  {:>6}  {time:<20}  {:>10}  {:>8e}  {:<10}  {}{state}",
+            "  {:>6}  {time:<20}  {:>10}  {:>8e}  {:<10}  {}  {}",
             line.sequence,
             epsilon_up(line.epsilon_spent),
             line.delta_asked.value(),
             line.purpose,
-            line.id
+            line.id,
+            state(line)
         );
     }
-    let _ = writeln!(text, "\n  last hash {}", summary.head_hash);
+    if unused {
+        let _ = writeln!(
+            text,
+            "\n  A charge without a release runs at this moment, or its run failed or crashed, or it was made before\n  \
+             releases were recorded: it counts in full for ever."
+        );
+    }
+    let key = match summary.public_key {
+        Some(key) => format!("{} ({key})", key.id()),
+        None => "none: the ledger is from before signatures; see `dpsynth ledger adopt --help`"
+            .to_owned(),
+    };
+    let _ = writeln!(text, "\n  key       {key}");
+    let _ = writeln!(text, "  last hash {}", summary.head_hash);
     text
+}
+
+/// Says what became of a charge.
+fn state(line: &ChargeLine) -> String {
+    let of = line
+        .dataset
+        .as_ref()
+        .map_or(String::new(), |name| format!("`{name}`, "));
+    match (line.refunded_at, &line.release) {
+        (Some(_), _) => format!("{of}handed back unused: counts for nothing"),
+        (None, Some(release)) => {
+            let manifest = release.manifest_sha256.to_string();
+            format!("{of}release with manifest {}", &manifest[..16])
+        }
+        (None, None) => format!("{of}no release: counts in full"),
+    }
 }

@@ -1,13 +1,11 @@
 //! Reading `[[column]]`.
 
-use std::fmt::Write;
+use dpsynth_table::{After, Column, Domain, IdFormat, Missing, OutOfDomain};
 
-use chrono::{NaiveDate, NaiveTime};
-use dpsynth_table::{Cells, Column, Domain, IdFormat, Missing, OutOfDomain};
-
-use super::defaults::{date_cells, float_cells, integer_cells};
-use super::finding::{BAD_DATE, BAD_TEXT, Finding, UNKNOWN_WORD, WRONG_TYPE};
+use super::domain::{categorical, date, datetime, float, integer};
+use super::finding::{BAD_TEXT, Finding, WRONG_TYPE};
 use super::head::reason;
+use super::learn::{Open, Unstated};
 use super::section::{Field, Kind, Section};
 
 /// What a `[[column]]` says.
@@ -18,6 +16,8 @@ pub(super) struct ColumnEntry {
     pub(super) reason: Option<String>,
     /// Whether the order of its categories means something.
     pub(super) order: CategoryOrder,
+    /// What the policy leaves open of it.
+    pub(super) open: Option<Unstated>,
     /// What becomes of the column.
     pub(super) fate: Fate,
 }
@@ -57,11 +57,16 @@ pub(super) fn column(
         Some(ColumnKind::Categorical) => order(section, out),
         _ => CategoryOrder::None,
     };
+    let mut open = None;
     let fate = match kind {
         Some(ColumnKind::Ignore) => Fate::Ignored,
         Some(ColumnKind::Id) => identifier(section, name, out),
         Some(kind) => {
-            kept(section, name, kind, missing_tokens, out).map_or(Fate::Broken, Fate::Kept)
+            let kept = kept(section, name, kind, missing_tokens, out);
+            kept.map_or(Fate::Broken, |(column, unstated)| {
+                open = unstated;
+                Fate::Kept(column)
+            })
         }
         None => {
             // Without a kind there is no telling which of the known keys belong.
@@ -73,6 +78,7 @@ pub(super) fn column(
         name: name.map(str::to_owned),
         reason,
         order,
+        open,
         fate,
     }
 }
@@ -93,7 +99,7 @@ fn kept(
     kind: ColumnKind,
     missing_tokens: &[String],
     out: &mut Vec<Finding>,
-) -> Option<Column> {
+) -> Option<(Column, Option<Unstated>)> {
     let missing = match section.optional("missing") {
         Some(field) => field.flag(out),
         None => Some(false),
@@ -103,20 +109,51 @@ fn kept(
         None => Some(missing_tokens.to_vec()),
     };
     let out_of_domain = match section.optional("out_of_domain") {
-        Some(field) => field.word(&FATES_OUT_OF_DOMAIN, out),
+        Some(field) => out_of_domain(&field, out),
         None => Some(OutOfDomain::Stop),
+    };
+    let open = match kind {
+        ColumnKind::Categorical => open_categories(section, out_of_domain.as_ref(), out)?,
+        ColumnKind::Float | ColumnKind::Integer => open_range(section, out)?,
+        _ => None,
+    };
+    // What lies beyond learned bounds is to be expected.
+    let out_of_domain = match (open, out_of_domain) {
+        (
+            Some(Unstated {
+                what: Open::Range, ..
+            }),
+            Some(OutOfDomain::Stop),
+        ) => Some(OutOfDomain::Clip),
+        (_, stated) => stated,
+    };
+    let after = match kind {
+        ColumnKind::Date | ColumnKind::Datetime | ColumnKind::Float | ColumnKind::Integer => {
+            match section.optional("after") {
+                Some(field) => after(&field, out).map(Some),
+                None => Some(None),
+            }
+        }
+        _ => Some(None),
     };
     let domain = match kind {
         ColumnKind::Boolean => Some(Domain::Categorical {
             categories: BOOLEANS.map(str::to_owned).to_vec(),
         }),
-        ColumnKind::Categorical => categorical(section, out),
-        ColumnKind::Integer => integer(section, out),
-        ColumnKind::Float => float(section, out),
+        ColumnKind::Categorical => match (open, &out_of_domain) {
+            (Some(_), Some(OutOfDomain::BecomesCategory(bucket))) => Some(Domain::Categorical {
+                categories: vec![bucket.clone()],
+            }),
+            (Some(_), _) => None,
+            (None, _) => categorical(section, out),
+        },
+        ColumnKind::Integer => integer(section, open, out),
+        ColumnKind::Float => float(section, open, out),
         ColumnKind::Date => date(section, out),
+        ColumnKind::Datetime => datetime(section, out),
         ColumnKind::Id | ColumnKind::Ignore => None,
     };
-    Some(Column {
+    let column = Column {
         name: name?.to_owned(),
         domain: domain?,
         missing: if missing? {
@@ -126,6 +163,111 @@ fn kept(
         },
         out_of_domain: out_of_domain?,
         missing_tokens: missing_tokens?,
+        after: after?,
+    };
+    Some((column, open))
+}
+
+/// Reads whether the categories are to be learned, which needs a bucket for those that are not.
+fn open_categories(
+    section: &mut Section<'_>,
+    out_of_domain: Option<&OutOfDomain>,
+    out: &mut Vec<Finding>,
+) -> Option<Option<Unstated>> {
+    let Some(field) = section
+        .optional("categories")
+        .filter(|field| field.kind() == Kind::Text)
+    else {
+        return Some(None);
+    };
+    let share = share(section, out)?;
+    field.word(&[PRIVATE], out)?;
+    match out_of_domain {
+        Some(OutOfDomain::BecomesCategory(_)) => Some(Some(Unstated {
+            what: Open::Categories,
+            share,
+        })),
+        Some(_) => {
+            let help = "add `out_of_domain = { category = \"other\" }`";
+            let problem = "needs a category for what is too rare to be released";
+            field.blame(WRONG_TYPE, problem, help, out);
+            None
+        }
+        None => None,
+    }
+}
+
+/// Reads whether the bounds are to be learned.
+fn open_range(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Option<Unstated>> {
+    let Some(field) = section.optional("range") else {
+        return Some(None);
+    };
+    let share = share(section, out)?;
+    field.word(&[PRIVATE], out)?;
+    Some(Some(Unstated {
+        what: Open::Range,
+        share,
+    }))
+}
+
+/// Reads the share of ε that learning takes.
+fn share(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Option<f64>> {
+    let Some(field) = section.optional("share") else {
+        return Some(None);
+    };
+    let share = field.number(out)?;
+    if share > 0.0 && share <= MOST_SHARE {
+        return Some(Some(share));
+    }
+    let help = "write a share of epsilon above 0 and up to 0.5";
+    field.blame(WRONG_TYPE, format_args!("is {share}"), help, out);
+    None
+}
+
+/// The word for what is learned with noise.
+const PRIVATE: (&str, ()) = ("private", ());
+
+/// The most of ε that a policy may have one column take.
+const MOST_SHARE: f64 = 0.5;
+
+/// Reads what becomes of a cell outside the domain: a word, or the category that it becomes.
+fn out_of_domain(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<OutOfDomain> {
+    if field.kind() != Kind::Table {
+        return match field.word(&FATES_OUT_OF_DOMAIN, out)? {
+            FateOutOfDomain::Clip => Some(OutOfDomain::Clip),
+            FateOutOfDomain::Missing => Some(OutOfDomain::BecomesMissing),
+            FateOutOfDomain::Stop => Some(OutOfDomain::Stop),
+        };
+    }
+    let mut inner = field.section(field.name.clone(), out)?;
+    let category = inner.required("category", out);
+    let category = category.and_then(|field| field.text(out));
+    inner.finish(&[], "", out);
+    category.map(|category| OutOfDomain::BecomesCategory(category.to_owned()))
+}
+
+/// Reads which columns' values this one's come after, and by how much.
+fn after(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<After> {
+    let mut inner = field.section(field.name.clone(), out)?;
+    let columns = match inner.optional("columns") {
+        Some(field) => field.texts(out),
+        None => {
+            let column = inner.required("column", out);
+            let column = column.and_then(|field| field.text(out));
+            column.map(|column| vec![column.to_owned()])
+        }
+    };
+    let at_least = match inner.optional("at_least") {
+        Some(field) => field.number(out),
+        None => Some(0.0),
+    };
+    let at_most = inner.required("at_most", out);
+    let at_most = at_most.and_then(|field| field.number(out));
+    inner.finish(&[], "", out);
+    Some(After {
+        columns: columns?,
+        at_least: at_least?,
+        at_most: at_most?,
     })
 }
 
@@ -144,6 +286,7 @@ fn identifier(section: &mut Section<'_>, name: Option<&str>, out: &mut Vec<Findi
             missing: Missing::Refused,
             out_of_domain: OutOfDomain::Stop,
             missing_tokens: Vec::new(),
+            after: None,
         }),
         (Ok(_), None) => Fate::Broken,
         (Err(_), _) => {
@@ -155,151 +298,6 @@ fn identifier(section: &mut Section<'_>, name: Option<&str>, out: &mut Vec<Findi
     }
 }
 
-fn categorical(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Domain> {
-    let categories = section.required("categories", out)?.texts(out)?;
-    Some(Domain::Categorical { categories })
-}
-
-fn integer(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Domain> {
-    let [min, max] = ["min", "max"].map(|key| {
-        let field = section.required(key, out)?;
-        field.integer(i64::MIN, i64::MAX, out)
-    });
-    let cells = cells(section, out);
-    let (min, max) = (min?, max?);
-    Some(Domain::Integer {
-        min,
-        max,
-        cells: cells?.unwrap_or_else(|| integer_cells(min, max)),
-    })
-}
-
-fn float(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Domain> {
-    let [min, max] = ["min", "max"].map(|key| section.required(key, out)?.number(out));
-    let decimals = match section.optional("decimals") {
-        Some(field) => field.integer(0, i64::from(u8::MAX), out).map(Some),
-        None => Some(None),
-    };
-    let cells = cells(section, out);
-    let (min, max) = (min?, max?);
-    Some(Domain::Float {
-        min,
-        max,
-        decimals: decimals?.and_then(|decimals| u8::try_from(decimals).ok()),
-        cells: cells?.unwrap_or_else(|| float_cells(min, max)),
-    })
-}
-
-fn date(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Domain> {
-    let format = match section.optional("format") {
-        Some(field) => date_format(&field, out),
-        None => Some(DEFAULT_DATE_FORMAT),
-    };
-    let [min, max] = ["min", "max"].map(|key| {
-        let field = section.required(key, out)?;
-        bound(&field, format?, out)
-    });
-    let cells = cells(section, out);
-    let (min, max) = (min?, max?);
-    Some(Domain::Date {
-        min,
-        max,
-        format: format?.to_owned(),
-        cells: cells?.unwrap_or_else(|| date_cells(min, max)),
-    })
-}
-
-/// Reads a date format: one that says a day completely, so that what is written can be read again.
-fn date_format<'a>(field: &Field<'a>, out: &mut Vec<Finding>) -> Option<&'a str> {
-    let format = field.filled_text(out)?;
-    let complete =
-        sample(format).and_then(|written| NaiveDate::parse_from_str(&written, format).ok());
-    if complete != Some(SAMPLE_DAY) {
-        let help = "use the `strftime` signs for year, month and day, such as `%Y-%m-%d`";
-        let problem = format_args!("is {format:?}, which does not say a day");
-        field.blame(BAD_DATE, problem, help, out);
-        return None;
-    }
-    Some(format)
-}
-
-/// Returns a day as `format` writes it, or nothing when it cannot.
-fn sample(format: &str) -> Option<String> {
-    let mut written = String::new();
-    let midnight = SAMPLE_DAY.and_time(NaiveTime::MIN);
-    // OK because an unknown sign makes writing fail; only `to_string` would panic.
-    write!(written, "{}", midnight.format(format)).ok()?;
-    Some(written)
-}
-
-/// Reads a bound of a date column, written in the column's format.
-fn bound(field: &Field<'_>, format: &str, out: &mut Vec<Finding>) -> Option<NaiveDate> {
-    let text = match field.kind() {
-        Kind::Text => field.text(out)?,
-        _ => {
-            field.wrong_type("a date in quotes", out);
-            return None;
-        }
-    };
-    let day = NaiveDate::parse_from_str(text, format).ok();
-    if day.is_none() {
-        field.blame(
-            BAD_DATE,
-            format_args!("is {text:?}, which is not a day written as {format:?}"),
-            format!(
-                "write a day such as {:?}",
-                sample(format).unwrap_or_default()
-            ),
-            out,
-        );
-    }
-    day
-}
-
-/// Reads how a numeric column is cut, or nothing when that is left to us.
-fn cells(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Option<Cells>> {
-    let Some(field) = section.optional("cells") else {
-        return Some(None);
-    };
-    if field.kind() == Kind::Text {
-        if field.text(out)? == "each" {
-            return Some(Some(Cells::Each));
-        }
-        let help = "write `\"each\"`, or a table such as `{ linear = 32 }`";
-        field.blame(UNKNOWN_WORD, "is an unknown word", help, out);
-        return None;
-    }
-    if field.kind() != Kind::Table {
-        field.wrong_type("\"each\" or a table", out);
-        return None;
-    }
-    let mut inner = field.section(field.name.clone(), out)?;
-    let [linear, log, edges] = ["linear", "log", "edges"].map(|key| inner.optional(key));
-    let given = [&linear, &log, &edges].into_iter().flatten().count();
-    let cells = match (linear, log, edges) {
-        (Some(count), None, None) => count_of(&count, out).map(|count| Cells::Linear { count }),
-        (None, Some(count), None) => count_of(&count, out).map(|count| Cells::Log { count }),
-        (None, None, Some(edges)) => edges.numbers(out).map(|edges| Cells::Edges { edges }),
-        _ => {
-            // A key that is none of these is reported below, with what was meant.
-            if given > 0 || inner.table().is_empty() {
-                let help = "write one of `linear`, `log` and `edges`, such as `{ linear = 32 }`";
-                let problem = format_args!("says {given} things");
-                field.blame(WRONG_TYPE, problem, help, out);
-            }
-            None
-        }
-    };
-    inner.finish(&[], "", out);
-    cells.map(Some)
-}
-
-/// Reads a number of cells.
-fn count_of(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<u32> {
-    let count = field.integer(0, i64::from(u32::MAX), out)?;
-    u32::try_from(count).ok()
-}
-
 /// The kinds of columns that a policy knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ColumnKind {
@@ -308,24 +306,34 @@ enum ColumnKind {
     Integer,
     Float,
     Date,
+    Datetime,
     Id,
     Ignore,
 }
 
-const KINDS: [(&str, ColumnKind); 7] = [
+const KINDS: [(&str, ColumnKind); 8] = [
     ("boolean", ColumnKind::Boolean),
     ("categorical", ColumnKind::Categorical),
     ("integer", ColumnKind::Integer),
     ("float", ColumnKind::Float),
     ("date", ColumnKind::Date),
+    ("datetime", ColumnKind::Datetime),
     ("id", ColumnKind::Id),
     ("ignore", ColumnKind::Ignore),
 ];
 
-const FATES_OUT_OF_DOMAIN: [(&str, OutOfDomain); 3] = [
-    ("clip", OutOfDomain::Clip),
-    ("missing", OutOfDomain::BecomesMissing),
-    ("stop", OutOfDomain::Stop),
+/// What may become of a cell outside the domain, in a word.
+#[derive(Clone, Copy)]
+enum FateOutOfDomain {
+    Clip,
+    Missing,
+    Stop,
+}
+
+const FATES_OUT_OF_DOMAIN: [(&str, FateOutOfDomain); 3] = [
+    ("clip", FateOutOfDomain::Clip),
+    ("missing", FateOutOfDomain::Missing),
+    ("stop", FateOutOfDomain::Stop),
 ];
 
 /// The values of a boolean column, as they are written; those of Parquet are read as these.
@@ -346,13 +354,7 @@ pub(super) const KEYS: &[&str] = &[
     "cells",
     "decimals",
     "format",
+    "after",
+    "range",
+    "share",
 ];
-
-/// The format of a date column that does not say.
-const DEFAULT_DATE_FORMAT: &str = "%Y-%m-%d";
-
-/// A day whose year, month and day cannot be taken for each other.
-const SAMPLE_DAY: NaiveDate = match NaiveDate::from_ymd_opt(1994, 5, 31) {
-    Some(day) => day,
-    None => NaiveDate::MIN,
-};

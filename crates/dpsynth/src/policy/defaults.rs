@@ -34,6 +34,11 @@ pub(super) fn date_cells(min: NaiveDate, max: NaiveDate) -> Cells {
     }
 }
 
+/// Cuts a column of times evenly.
+pub(super) fn time_cells() -> Cells {
+    Cells::Linear { count: CELLS }
+}
+
 /// Number of cells of a column that is not cut at every value.
 const CELLS: u32 = 32;
 

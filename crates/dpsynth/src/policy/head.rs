@@ -9,7 +9,9 @@ use super::finding::{
     BAD_NUMBER, BAD_TEXT, CAP_ORDER, DELTA_TOO_LARGE, Finding, UNKNOWN_WORD, VERSION,
 };
 use super::section::{Field, Kind, Section};
-use super::{Dataset, Engine, ExpectedUnits, FORMAT_VERSION, MAX_DELTA, MAX_ROWS, Output, Privacy};
+use super::{
+    Dataset, Engine, ExpectedUnits, FORMAT_VERSION, MAX_DELTA, MAX_ROWS, Output, Privacy, Universe,
+};
 
 /// Reads the version of the format.
 pub(super) fn version(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<u32> {
@@ -63,7 +65,7 @@ fn dataset_name(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<String> {
     if !plain || name.starts_with('.') || name.len() > MAX_NAME {
         field.blame(
             BAD_TEXT,
-            format_args!("is {name:?}, which cannot name a data set"),
+            format_args!("is {name:?}, which cannot be part of a file name"),
             format!(
                 "use at most {MAX_NAME} ASCII letters, digits, `_`, `.` and `-`, and no `.` in front"
             ),
@@ -130,6 +132,26 @@ pub(super) fn privacy(mut section: Section<'_>, out: &mut Vec<Finding>) -> Optio
         delta_for_life: deltas[1].take()?.0,
         expected_units: expected_units?,
         reason,
+    })
+}
+
+/// Reads `[universe]`.
+pub(super) fn universe(mut section: Section<'_>, out: &mut Vec<Finding>) -> Option<Universe> {
+    let name = (section.required("name", out)).and_then(|field| dataset_name(&field, out));
+    let ledger = path(section.optional("ledger"), out);
+    let epsilon_for_life =
+        (section.required("epsilon_for_life", out)).and_then(|field| epsilon(&field, out));
+    let delta_for_life =
+        (section.required("delta_for_life", out)).and_then(|field| delta(&field, out));
+    section.finish(&[], "", out);
+
+    let name = name?;
+    let ledger = ledger?.unwrap_or_else(|| PathBuf::from(format!("{name}.universe.jsonl")));
+    Some(Universe {
+        name,
+        ledger,
+        epsilon_for_life: epsilon_for_life?,
+        delta_for_life: delta_for_life?,
     })
 }
 

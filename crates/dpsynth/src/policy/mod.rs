@@ -11,9 +11,11 @@
 mod column;
 mod columns;
 mod defaults;
+mod domain;
 mod finding;
 mod head;
 mod keys;
+mod learn;
 mod place;
 mod read;
 mod rule;
@@ -33,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use finding::{CODES, Finding, Findings};
+pub use learn::{LearnError, LearnedDomain, Open, Unstated};
 pub use tighten::{PolicyError, Tightened};
 
 /// What the owner of a data set allows.
@@ -44,6 +47,8 @@ pub struct Policy {
     pub dataset: Dataset,
     /// What is promised to whom, and how much may be spent.
     pub privacy: Privacy,
+    /// The people whom this data set shares with others, and their budget.
+    pub universe: Option<Universe>,
     /// How the data are modelled.
     pub model: Model,
     /// All columns that are kept, in the order of the policy; derived columns are among them.
@@ -52,6 +57,9 @@ pub struct Policy {
     pub ignored: Vec<String>,
     /// Columns of categories that are listed from the least to the most.
     pub ordered: Vec<String>,
+    /// What is to be learned of columns that the policy leaves open, by column. Until then the schema
+    /// has a bucket alone, or the widest bounds, in their place.
+    pub open: BTreeMap<String, Unstated>,
     /// Why a column's bounds or categories are what they are, by column.
     pub column_reasons: BTreeMap<String, String>,
     /// What a sensible row is, ready to be enforced.
@@ -202,6 +210,26 @@ pub struct Privacy {
     pub expected_units: ExpectedUnits,
     /// Why these numbers are acceptable.
     pub reason: Option<String>,
+}
+
+/// People who may be in several data sets, and what all these data sets together may spend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Universe {
+    /// Its name, of ASCII letters, digits, `_`, `.` and `-`.
+    pub name: String,
+    /// Its ledger, relative to the policy.
+    pub ledger: PathBuf,
+    /// The most epsilon that all releases of all its data sets together may spend.
+    pub epsilon_for_life: Epsilon,
+    /// The most delta that all releases of all its data sets together may spend.
+    pub delta_for_life: Delta,
+}
+
+impl Universe {
+    /// Returns the path of the ledger when the policy lies at `policy`.
+    pub fn ledger_beside(&self, policy: &Path) -> PathBuf {
+        beside(policy, &self.ledger)
+    }
 }
 
 /// How many units a data set has, as far as the public knows.

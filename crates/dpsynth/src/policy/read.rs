@@ -57,6 +57,12 @@ fn root<'a>(table: &'a DeTable<'a>, text: &str, out: &mut Vec<Finding>) -> Optio
     let privacy = (root.required("privacy", out))
         .and_then(|field| field.section("`[privacy]`".to_owned(), out))
         .map(|section| (section.table(), head::privacy(section, out)));
+    let universe = match root.optional("universe") {
+        Some(field) => (field.section("`[universe]`".to_owned(), out))
+            .and_then(|section| head::universe(section, out))
+            .map(Some),
+        None => Some(None),
+    };
     let model = root.optional("model");
     let columns = root.required("column", out);
     let rules = root.optional("rule");
@@ -101,6 +107,7 @@ fn root<'a>(table: &'a DeTable<'a>, text: &str, out: &mut Vec<Finding>) -> Optio
         version: version?,
         dataset: dataset?,
         privacy: privacy?.1?,
+        universe: universe?,
         model: Model {
             engine: engine?,
             target,
@@ -108,6 +115,7 @@ fn root<'a>(table: &'a DeTable<'a>, text: &str, out: &mut Vec<Finding>) -> Optio
         schema: schema?,
         ignored: columns.ignored(),
         ordered: columns.ordered(),
+        open: columns.open(),
         column_reasons: columns.reasons(),
         rules: compiled?,
         rule_reasons: rules.iter().filter_map(RuleEntry::named_reason).collect(),

@@ -1,17 +1,19 @@
 //! Putting a report together.
 
+use std::collections::BTreeMap;
+
 use dpsynth_constraints::{RuleKind, RuleOutcome, RuleSpec};
-use dpsynth_privacy::ledger::{ChargeReceipt, LedgerSummary};
+use dpsynth_privacy::ledger::{Booking, ChargeReceipt, LedgerSummary};
 use dpsynth_privacy::{DpEvent, PrivacyUnit, Taint};
-use dpsynth_table::{Column, Domain, Missing};
+use dpsynth_table::{Column, Domain, Missing, OutOfDomain};
 
 use super::{
     Accountants, ColumnSection, LedgerSection, LedgerSums, MechanismSection, ModelSection,
     PolicySection, PrivacySection, ProfilePoint, REPORT_VERSION, Report, RuleSection,
-    SynthesisSection, claim, rates,
+    SynthesisSection, UniverseSection, claim, rates,
 };
 use crate::plan::{ModelPlan, PlanError, ReleasePlan};
-use crate::policy::Policy;
+use crate::policy::{LearnedDomain, Policy};
 use crate::self_audit::SelfAuditSection;
 
 /// What a report is made of.
@@ -30,6 +32,8 @@ pub struct Ingredients<'a> {
     pub outcomes: &'a [RuleOutcome],
     /// What the self test found before anything was charged.
     pub self_audit: SelfAuditSection,
+    /// What was learned of columns that the policy left open, by column.
+    pub learned: &'a BTreeMap<String, LearnedDomain>,
 }
 
 /// Builds the report of a release.
@@ -109,6 +113,7 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             })
             .collect(),
         ledger: receipt.map(ledger_section),
+        universe: receipt.and_then(universe_section),
         policy: PolicySection {
             sha256: policy.sha256(),
             epsilon_per_release: policy.privacy.epsilon_per_release.value(),
@@ -123,7 +128,12 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             .map(|column| ColumnSection {
                 name: column.name.clone(),
                 domain: domain(column),
-                provenance: "stated in the policy (public)".to_owned(),
+                provenance: match from.learned.contains_key(&column.name) {
+                    true => "learned with noise, by a mechanism that was paid for",
+                    false => "stated in the policy (public)",
+                }
+                .to_owned(),
+                learned: from.learned.get(&column.name).cloned(),
                 reason: policy.column_reasons.get(&column.name).cloned(),
             })
             .collect(),
@@ -153,8 +163,9 @@ const ACCOUNTANT: &str = "privacy loss distributions between two bounds (connect
     and chords lowered below the curve), both directions; checked against Rényi differential privacy (Mironov, Talwar & \
     Zhang 2019; Canonne, Kamath & Steinke 2020, Proposition 12); every ε is an upper bound";
 
-const HOW_TO_CHECK: [&str; 3] = [
-    "`dpsynth verify FOLDER` recomputes the hashes, the price of every mechanism, the ledger's sums, and the schema and rules of every row",
+const HOW_TO_CHECK: [&str; 4] = [
+    "`dpsynth verify FOLDER` recomputes the hashes, the signature over them, the price of every mechanism, and the schema and rules of every row; with `--ledger LEDGER` also that the ledger holds this release",
+    "`dpsynth ledger verify LEDGER --release FOLDER` checks the whole ledger, and that it was not cut since this release",
     "`dpsynth ledger show LEDGER` lists all charges of the data set, of which this release is one",
     "the `event` of each mechanism has the names of Google's `dp-accounting`, so that an accountant of someone else's can price it",
 ];
@@ -169,22 +180,58 @@ fn not_private(taint: Taint) -> String {
     .to_owned()
 }
 
-fn ledger_section(receipt: &ChargeReceipt) -> LedgerSection {
-    let sums = |summary: &LedgerSummary| LedgerSums {
+fn sums(summary: &LedgerSummary) -> LedgerSums {
+    LedgerSums {
         epsilon_spent: summary.spent_epsilon,
         delta_spent: summary.spent_delta,
         epsilon_remaining: summary.remaining_epsilon,
         delta_remaining: summary.remaining_delta,
-    };
+    }
+}
+
+/// Spells the key of a ledger. A ledger that was charged has one.
+fn key(summary: &LedgerSummary) -> String {
+    summary
+        .public_key
+        .map_or_else(String::new, |key| key.to_string())
+}
+
+fn ledger_section(receipt: &ChargeReceipt) -> LedgerSection {
+    let Booking {
+        sequence,
+        before,
+        after,
+    } = receipt.booking();
     LedgerSection {
         charge: receipt.id().to_string(),
-        sequence: receipt.sequence(),
-        epsilon_for_life: receipt.after().lifetime_epsilon.value(),
-        delta_for_life: receipt.after().lifetime_delta.value(),
-        before: sums(receipt.before()),
-        after: sums(receipt.after()),
-        head_hash: receipt.after().head_hash.to_string(),
+        ledger: after.id.to_string(),
+        public_key: key(after),
+        sequence: *sequence,
+        epsilon_for_life: after.lifetime_epsilon.value(),
+        delta_for_life: after.lifetime_delta.value(),
+        before: sums(before),
+        after: sums(after),
+        head_hash: after.head_hash.to_string(),
     }
+}
+
+fn universe_section(receipt: &ChargeReceipt) -> Option<UniverseSection> {
+    let Booking {
+        sequence,
+        before,
+        after,
+    } = receipt.universe()?;
+    Some(UniverseSection {
+        name: after.subject.name().to_owned(),
+        ledger: after.id.to_string(),
+        public_key: key(after),
+        sequence: *sequence,
+        epsilon_for_life: after.lifetime_epsilon.value(),
+        delta_for_life: after.lifetime_delta.value(),
+        before: sums(before),
+        after: sums(after),
+        head_hash: after.head_hash.to_string(),
+    })
 }
 
 fn domain(column: &Column) -> String {
@@ -202,7 +249,16 @@ fn domain(column: &Column) -> String {
         Domain::Identifier { format } => {
             format!("identifier written as `{format}`, made up for each row")
         }
+        Domain::Timestamp { min, max, .. } => format!("time from {min} to {max}"),
     };
+    if let Some(after) = &column.after {
+        let (least, most) = (after.at_least, after.at_most);
+        let columns = after.columns.join("` + `");
+        text.push_str(&format!(", {least} to {most} after `{columns}`"));
+    }
+    if let OutOfDomain::BecomesCategory(category) = &column.out_of_domain {
+        text.push_str(&format!("; what is not listed becomes `{category}`"));
+    }
     if column.missing == Missing::Allowed {
         text.push_str(", or missing");
     }

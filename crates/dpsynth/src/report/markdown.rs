@@ -5,7 +5,7 @@ use std::fmt::Write;
 use dpsynth_privacy::{Adjacency, Mechanism, PrivacyUnit};
 
 use super::claim::{delta_text, epsilon_down, epsilon_up};
-use super::{ModelSection, Report, other_words};
+use super::{LedgerSums, ModelSection, Report, other_words};
 
 /// Renders `report.json` as Markdown. Nothing is computed here.
 #[must_use]
@@ -127,31 +127,56 @@ fn ledger(page: &mut String, report: &Report) -> std::fmt::Result {
     let Some(ledger) = &report.ledger else {
         return writeln!(page, "Nothing was charged.\n");
     };
+    let caps = (ledger.epsilon_for_life, ledger.delta_for_life);
+    sums(page, &ledger.before, &ledger.after, caps)?;
+    writeln!(
+        page,
+        "Charge `{}`, record {} of the ledger `{}`, whose last hash was then `{}`. The ledger and the list of this \
+         release's files are signed with the ed25519 key `{}`.\n",
+        ledger.charge, ledger.sequence, ledger.ledger, ledger.head_hash, ledger.public_key
+    )?;
+    let Some(universe) = &report.universe else {
+        return Ok(());
+    };
+    writeln!(page, "### Universe: {}\n", cell(&universe.name))?;
+    writeln!(
+        page,
+        "The same charge counts for all data sets about these people together.\n"
+    )?;
+    let caps = (universe.epsilon_for_life, universe.delta_for_life);
+    sums(page, &universe.before, &universe.after, caps)?;
+    writeln!(
+        page,
+        "Record {} of the ledger `{}`, whose last hash was then `{}`, signed with the key `{}`.\n",
+        universe.sequence, universe.ledger, universe.head_hash, universe.public_key
+    )
+}
+
+fn sums(
+    page: &mut String,
+    before: &LedgerSums,
+    after: &LedgerSums,
+    (epsilon, delta): (f64, f64),
+) -> std::fmt::Result {
     writeln!(page, "| | before | after | cap |\n|---|---|---|---|")?;
     writeln!(
         page,
-        "| ε spent | {} | {} | {} |",
-        epsilon_up(ledger.before.epsilon_spent),
-        epsilon_up(ledger.after.epsilon_spent),
-        ledger.epsilon_for_life
+        "| ε spent | {} | {} | {epsilon} |",
+        epsilon_up(before.epsilon_spent),
+        epsilon_up(after.epsilon_spent),
     )?;
     writeln!(
         page,
         "| ε remaining | {} | {} | |",
-        epsilon_down(ledger.before.epsilon_remaining),
-        epsilon_down(ledger.after.epsilon_remaining)
+        epsilon_down(before.epsilon_remaining),
+        epsilon_down(after.epsilon_remaining)
     )?;
     writeln!(
         page,
         "| δ spent | {} | {} | {} |\n",
-        delta_text(ledger.before.delta_spent),
-        delta_text(ledger.after.delta_spent),
-        delta_text(ledger.delta_for_life)
-    )?;
-    writeln!(
-        page,
-        "Charge `{}`, record {} of the ledger, whose last hash was then `{}`.\n",
-        ledger.charge, ledger.sequence, ledger.head_hash
+        delta_text(before.delta_spent),
+        delta_text(after.delta_spent),
+        delta_text(delta)
     )
 }
 

@@ -10,6 +10,8 @@ mod claim;
 mod markdown;
 mod other_words;
 
+use std::collections::BTreeMap;
+
 use dpsynth_constraints::RuleOutcome;
 use dpsynth_privacy::{Adjacency, DpEvent, Mechanism, PrivacyUnit};
 use dpsynth_train::{FitPlan, Network, Optimiser};
@@ -17,6 +19,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::plan::Purpose;
+use crate::policy::LearnedDomain;
 use crate::readings::Readings;
 use crate::self_audit::SelfAuditSection;
 
@@ -54,6 +57,9 @@ pub struct Report {
     /// The ledger before and after; absent where nothing was charged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<LedgerSection>,
+    /// The ledger of the universe before and after; absent where the policy names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub universe: Option<UniverseSection>,
     /// The policy that allowed it.
     pub policy: PolicySection,
     /// Where each column's bounds or categories come from.
@@ -141,6 +147,10 @@ pub struct MechanismSection {
 pub struct LedgerSection {
     /// Identifier of this release's charge.
     pub charge: String,
+    /// Identifier of the ledger.
+    pub ledger: String,
+    /// The ed25519 key that signs the ledger and the release's `MANIFEST`, in hexadecimal.
+    pub public_key: String,
     /// Position of the charge among the ledger's records.
     pub sequence: u64,
     /// Cap on the sum of ε over all releases.
@@ -151,7 +161,31 @@ pub struct LedgerSection {
     pub before: LedgerSums,
     /// Sums after this release.
     pub after: LedgerSums,
-    /// Hash of the ledger's last record after this release.
+    /// Hash of the charge's record, which was the ledger's last one then.
+    pub head_hash: String,
+}
+
+/// The ledger of the universe before and after; the charge has the same identifier there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UniverseSection {
+    /// Name of the universe.
+    pub name: String,
+    /// Identifier of its ledger.
+    pub ledger: String,
+    /// The ed25519 key that signs that ledger, in hexadecimal.
+    pub public_key: String,
+    /// Position of the charge among that ledger's records.
+    pub sequence: u64,
+    /// Cap on the sum of ε over all releases of all its data sets.
+    pub epsilon_for_life: f64,
+    /// Cap on the sum of δ over all releases of all its data sets.
+    pub delta_for_life: f64,
+    /// Sums before this release.
+    pub before: LedgerSums,
+    /// Sums after this release.
+    pub after: LedgerSums,
+    /// Hash of the charge's record, which was that ledger's last one then.
     pub head_hash: String,
 }
 
@@ -193,8 +227,11 @@ pub struct ColumnSection {
     pub name: String,
     /// Its kind and its public domain, in words.
     pub domain: String,
-    /// Where the domain comes from: always the policy, in this version.
+    /// Where the domain comes from: the policy, or a mechanism.
     pub provenance: String,
+    /// What was learned of the column, where the policy left it open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learned: Option<LearnedDomain>,
     /// The owner's reason.
     pub reason: Option<String>,
 }
@@ -261,6 +298,15 @@ pub enum ModelSection {
 }
 
 impl Report {
+    /// Returns what was learned of columns that the policy left open, by column.
+    #[must_use]
+    pub fn learned(&self) -> BTreeMap<String, LearnedDomain> {
+        let columns = self.columns.iter();
+        columns
+            .filter_map(|column| Some((column.name.clone(), column.learned.clone()?)))
+            .collect()
+    }
+
     /// Reads a report; unknown fields are refused.
     ///
     /// # Errors

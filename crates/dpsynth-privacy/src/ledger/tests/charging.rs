@@ -24,11 +24,11 @@ fn a_charge_is_priced_and_survives_reopening() {
     let receipt = charge(&mut ledger);
     assert_eq!(receipt.epsilon_spent(), price());
     assert_eq!(receipt.delta_spent(), delta(1e-6));
-    assert_eq!(receipt.sequence(), 1);
+    assert_eq!(receipt.booking().sequence, 1);
     assert_eq!(receipt.mechanisms(), request().mechanisms);
-    assert_eq!(receipt.before().spent_epsilon, 0.0);
-    assert_eq!(receipt.after().spent_epsilon, price());
-    assert_eq!(receipt.after(), &ledger.summary());
+    assert_eq!(receipt.booking().before.spent_epsilon, 0.0);
+    assert_eq!(receipt.booking().after.spent_epsilon, price());
+    assert_eq!(receipt.booking().after, ledger.summary());
     let summary = ledger.summary();
     assert_eq!(summary.charges[0].id, receipt.id());
     assert_eq!(read(&place.path()), summary);
@@ -67,7 +67,7 @@ fn delta_adds_up_to_the_cap_exactly() {
         error.to_string(),
         format!(
             "the release would spend epsilon {:?} and delta 1e-6, but only epsilon {:?} and delta 0.0 \
-             remain for life; nothing more can be released from this dataset",
+             remain for life of the data set `demo`; nothing more can be released from this data set `demo`",
             price(),
             summary.remaining_epsilon
         )

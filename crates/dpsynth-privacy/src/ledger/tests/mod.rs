@@ -3,7 +3,9 @@
 mod charging;
 mod durability;
 mod opendp;
+mod signing;
 mod tampering;
+mod universe;
 
 use std::path::{Path, PathBuf};
 
@@ -51,6 +53,21 @@ impl Place {
         std::fs::read_dir(self.folder.path())
             .expect("the folder")
             .count()
+    }
+
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut name = self.path().into_os_string();
+        name.push(ending);
+        name.into()
+    }
+
+    /// Returns the checkpoint, to put it back later.
+    fn checkpoint(&self) -> Vec<u8> {
+        std::fs::read(self.beside(".head")).expect("a checkpoint")
+    }
+
+    fn put_checkpoint(&self, bytes: &[u8]) {
+        std::fs::write(self.beside(".head"), bytes).expect("a writable checkpoint");
     }
 }
 

@@ -98,7 +98,7 @@ fn each_is_on_disk_at_its_price_before_it_answers() {
         let place = Place::new();
         let mut ledger = place.open();
         let mut paid = ledger
-            .charge(request_for(mechanism.clone()))
+            .reserve(request_for(mechanism.clone()))
             .expect("a charge within the caps");
         // Nothing ran yet, and the file already says what was spent.
         let written = read(&place.path());
@@ -135,10 +135,10 @@ fn each_is_refused_and_nothing_written_where_the_budget_does_not_suffice() {
         };
         let mut ledger = Ledger::open(&place.path(), &terms).expect("a new ledger");
         let _ = ledger
-            .charge(request_for(mechanism.clone()))
+            .reserve(request_for(mechanism.clone()))
             .expect("the first fits");
         let before = place.bytes();
-        let refused = ledger.charge(request_for(mechanism.clone()));
+        let refused = ledger.reserve(request_for(mechanism.clone()));
         assert!(
             matches!(refused, Err(LedgerError::OverCap { .. })),
             "{mechanism:?}"
@@ -153,7 +153,10 @@ fn each_is_refused_and_nothing_written_where_the_budget_does_not_suffice() {
             ..request_for(mechanism.clone())
         };
         assert!(
-            matches!(ledger.charge(request), Err(LedgerError::OverRequest { .. })),
+            matches!(
+                ledger.reserve(request),
+                Err(LedgerError::OverRequest { .. })
+            ),
             "{mechanism:?}"
         );
         assert_eq!(fresh.bytes(), before);
@@ -170,6 +173,6 @@ fn delta_that_a_threshold_needs_is_part_of_the_price() {
         epsilon: epsilon(EPSILON),
         delta: delta(1e-5),
     });
-    assert!(ledger.charge(request_for(mechanism)).is_err());
+    assert!(ledger.reserve(request_for(mechanism)).is_err());
     assert_eq!(place.bytes(), before);
 }

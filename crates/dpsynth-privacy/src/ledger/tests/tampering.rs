@@ -3,18 +3,41 @@
 use super::*;
 use crate::event::DpEvent;
 use crate::ledger::book::{Book, composed};
-use crate::ledger::record::{Charge, Entry, Record, Refund, encode};
+use crate::ledger::key::{LedgerKey, Statement};
+use crate::ledger::line::{Place as At, encode};
+use crate::ledger::record::{Charge, Commit, Entry, Record, Refund};
 use crate::ledger::{ChargeId, Flaw, LedgerSummary, parse};
 use proptest::prelude::*;
 
-/// A small ledger with every kind of record.
+/// A small ledger with every kind of record that follows the first.
 fn sample() -> (Vec<u8>, LedgerSummary) {
+    let (bytes, summary, _) = sample_and_key();
+    (bytes, summary)
+}
+
+fn sample_and_key() -> (Vec<u8>, LedgerSummary, LedgerKey) {
     let place = Place::new();
     let mut ledger = place.open();
     let first = charge(&mut ledger);
     ledger.record_refund(&first.id()).expect("a refund");
-    let _ = charge(&mut ledger);
-    (place.bytes(), ledger.summary())
+    let second = charge(&mut ledger);
+    ledger
+        .record_commit(&second.id(), b"a manifest")
+        .expect("a commit");
+    let key = LedgerKey::make(&place.path()).expect("the key that is there");
+    (place.bytes(), ledger.summary(), key)
+}
+
+/// The place after `records`.
+fn after(records: &[Record]) -> At {
+    let Entry::Open(open) = &records[0].entry else {
+        panic!("a first line")
+    };
+    At {
+        records: records.len() as u64,
+        head: records.last().map(|record| record.hash),
+        key: open.public_key,
+    }
 }
 
 fn summary(bytes: &[u8]) -> Result<LedgerSummary, LedgerError> {
@@ -53,8 +76,8 @@ fn lines_cannot_be_moved_repeated_or_taken_out() {
     let (bytes, _) = sample();
     let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
     for orders in [
-        [0, 2, 1, 3].as_slice(),
-        &[0, 1, 3],
+        [0, 2, 1, 3, 4].as_slice(),
+        &[0, 1, 3, 4],
         &[0, 1, 1],
         &[0, 0, 1],
         &[1, 2, 3],
@@ -94,14 +117,21 @@ fn a_line_end_of_another_system_is_a_change() {
     ));
 }
 
-/// A ledger whose chain was computed again around one changed charge.
+/// A ledger whose chain was computed and signed again around one changed charge: the worst that
+/// somebody with the key can do.
 fn forged(change: impl FnOnce(&mut Charge)) -> Result<Book, LedgerError> {
     let records = forged_records(change)?;
     Book::replay(&records)
 }
 
 fn forged_records(change: impl FnOnce(&mut Charge)) -> Result<Vec<Record>, LedgerError> {
-    let (bytes, _) = sample();
+    forged_with_key(change).map(|(records, _)| records)
+}
+
+fn forged_with_key(
+    change: impl FnOnce(&mut Charge),
+) -> Result<(Vec<Record>, LedgerKey), LedgerError> {
+    let (bytes, _, key) = sample_and_key();
     let mut records = parse(&bytes)?;
     records.truncate(2);
     let Some(Record {
@@ -112,9 +142,9 @@ fn forged_records(change: impl FnOnce(&mut Charge)) -> Result<Vec<Record>, Ledge
         panic!("the second record is a charge");
     };
     change(&mut charge);
-    let (_, record) = encode(Entry::Charge(charge), Some(records[0].hash))?;
+    let (_, record) = encode(Entry::Charge(charge), after(&records), Some(&key))?;
     records.push(record);
-    Ok(records)
+    Ok((records, key))
 }
 
 #[test]
@@ -173,9 +203,9 @@ fn the_larger_of_the_recorded_and_the_present_price_counts() {
 }
 
 #[test]
-fn a_charge_cannot_be_booked_or_refunded_twice() {
-    let records = forged_records(|_| {}).expect("two records");
-    let (open, charge) = (&records[0], &records[1]);
+fn a_charge_is_booked_committed_and_refunded_once() {
+    let (records, key) = forged_with_key(|_| {}).expect("two records");
+    let charge = &records[1];
     let Entry::Charge(again) = &charge.entry else {
         panic!("a charge")
     };
@@ -184,40 +214,57 @@ fn a_charge_cannot_be_booked_or_refunded_twice() {
         previous: charge.hash,
         ..again.clone()
     };
-    let (_, again) = encode(Entry::Charge(again), Some(charge.hash)).expect("a record");
-    let id = ChargeId::draw().expect("entropy");
-    let refund = Refund {
-        sequence: 2,
-        at: 0,
-        charge: id,
-        previous: charge.hash,
+    let refund = |id, records: &[Record]| {
+        Entry::Refund(Refund {
+            sequence: records.len() as u64,
+            at: 0,
+            charge: id,
+            previous: after(records).head.expect("a head"),
+        })
     };
-    let (_, refund) = encode(Entry::Refund(refund), Some(charge.hash)).expect("a record");
-    for third in [again, refund] {
-        let error = Book::replay(&[open.clone(), charge.clone(), third]).expect_err("a wrong name");
-        assert!(
-            matches!(
-                error,
-                LedgerError::Corrupt {
-                    line: 3,
-                    flaw: Flaw::ChargeMisnamed
-                }
-            ),
-            "{error}"
-        );
+    let commit = |id, records: &[Record]| {
+        Entry::Commit(Commit {
+            sequence: records.len() as u64,
+            at: 0,
+            charge: id,
+            manifest_sha256: Digest::of(b""),
+            previous: after(records).head.expect("a head"),
+        })
+    };
+    let other = ChargeId::draw().expect("entropy");
+    let add = |records: &[Record], entry| {
+        let (_, record) = encode(entry, after(records), Some(&key)).expect("a record");
+        [records, &[record]].concat()
+    };
+    let misnamed = |records: &[Record]| {
+        let error = Book::replay(records).expect_err("a wrong name");
+        let LedgerError::Corrupt { line, flaw } = error else {
+            panic!("{error}")
+        };
+        assert_eq!((line, flaw), (records.len() as u64, Flaw::ChargeMisnamed));
+    };
+    misnamed(&add(&records, Entry::Charge(again.clone())));
+    misnamed(&add(&records, refund(other, &records)));
+    misnamed(&add(&records, commit(other, &records)));
+    for settle in [commit, refund] {
+        let settled = add(&records, settle(again.id, &records));
+        assert!(Book::replay(&settled).is_ok());
+        misnamed(&add(&settled, refund(again.id, &settled)));
+        misnamed(&add(&settled, commit(again.id, &settled)));
     }
 }
 
-/// Ends a record's JSON with its hash, as a program that knows the format would.
-fn sealed(body: &str) -> Vec<u8> {
+/// Ends a record's JSON with its hash and a signature, as a program that knows the format would.
+fn sealed(body: &str, key: &LedgerKey) -> Vec<u8> {
     let hash = Digest::of(body.as_bytes());
+    let signature = key.sign(Statement::Line(hash));
     let open = body.strip_suffix('}').expect("an object");
-    format!("{open},\"hash\":\"{hash}\"}}\n").into_bytes()
+    format!("{open},\"hash\":\"{hash}\",\"signature\":\"{signature}\"}}\n").into_bytes()
 }
 
 #[test]
 fn what_this_version_does_not_know_is_refused() {
-    let (bytes, _) = sample();
+    let (bytes, _, key) = sample_and_key();
     let line = bytes
         .split(|byte| *byte == b'\n')
         .next()
@@ -225,8 +272,8 @@ fn what_this_version_does_not_know_is_refused() {
     let line = str::from_utf8(line).expect("UTF-8");
     let (body, _) = line.split_once(",\"hash\"").expect("a hash");
     let body = format!("{body}}}");
-    assert_eq!(sealed(&body), [line.as_bytes(), b"\n"].concat());
-    assert!(parse(&sealed(&body)).is_ok());
+    assert_eq!(sealed(&body, &key), [line.as_bytes(), b"\n"].concat());
+    assert!(parse(&sealed(&body, &key)).is_ok());
     let unknown = [
         body.replace("\"kind\":\"open\"", "\"kind\":\"gift\""),
         body.replace("\"at\":", "\"new\":1,\"at\":"),
@@ -237,28 +284,42 @@ fn what_this_version_does_not_know_is_refused() {
         "[[[[{}".replace('[', "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["),
     ];
     for body in unknown {
-        let error = parse(&sealed(&body)).expect_err("an unknown record");
+        let error = parse(&sealed(&body, &key)).expect_err("an unknown record");
         assert!(
             matches!(error, LedgerError::RecordUnknown { line: 1, .. }),
             "{body}: {error}"
         );
     }
     for body in [
-        body.replace("\"version\":1", "\"version\":2"),
+        body.replace("\"version\":2", "\"version\":3"),
         "{\"kind\":\"open\",\"version\":9}".to_owned(),
     ] {
-        let error = parse(&sealed(&body)).expect_err("another version");
+        let error = parse(&sealed(&body, &key)).expect_err("another version");
         assert!(
             matches!(error, LedgerError::VersionUnknown { .. }),
             "{body}: {error}"
         );
+    }
+    let unclear = [
+        body.replace("\"dataset\":\"demo\",", ""),
+        body.replace("\"unit\":\"row\",", ""),
+        body.replace("\"unit\":", "\"universe\":\"all\",\"unit\":"),
+        body.replace("\"version\":2", "\"version\":1"),
+    ];
+    for body in unclear {
+        let error = parse(&sealed(&body, &key)).expect_err("nobody's ledger");
+        let LedgerError::Corrupt { flaw, .. } = error else {
+            panic!("{body}: {error}")
+        };
+        assert_eq!(flaw, Flaw::SubjectUnclear);
     }
 }
 
 proptest! {
     #[test]
     fn parsing_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let key = LedgerKey::from_seed([1; 32]);
         let _ = parse(&bytes);
-        let _ = parse(&sealed(&format!("{}}}", String::from_utf8_lossy(&bytes))));
+        let _ = parse(&sealed(&format!("{}}}", String::from_utf8_lossy(&bytes)), &key));
     }
 }
