@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod atoms;
+mod audit;
 mod bad_input;
 mod canary;
 mod crash;
@@ -13,6 +14,7 @@ mod crash;
 )]
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz_targets;
+mod learned;
 mod oracle;
 mod pages;
 mod people;

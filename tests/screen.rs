@@ -157,7 +157,7 @@ fn an_evaluation_is_stamped_and_kept_out_of_releases() {
         "--out",
         "e2",
     ])
-    .expect(2, "DPS6004");
+    .expect(2, "DPS7004");
 }
 
 #[test]

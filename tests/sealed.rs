@@ -3,6 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use dpsynth::folder::{Folder, FolderError};
+use dpsynth::plan::ReleasePlan;
+use dpsynth::policy::{Engine, Policy};
+use dpsynth::release::{Progress, Protection, ReleaseRequest, release as run_release};
 use dpsynth::verify::{Check, Outcome, verify, verify_files, verify_ledger};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -12,8 +16,16 @@ use crate::program::{POLICY, Workplace};
 const LEDGER: &str = "town.ledger.jsonl";
 
 fn release(here: &Workplace, out: &str) {
-    here.run(&["release", "--epsilon", "1", "--out", out])
-        .expect(0, "");
+    here.run(&[
+        "release",
+        "--epsilon",
+        "1",
+        "--engine",
+        "copula",
+        "--out",
+        out,
+    ])
+    .expect(0, "");
 }
 
 fn failures(checks: &[Check]) -> Vec<&Check> {
@@ -39,7 +51,7 @@ fn a_changed_byte_anywhere_in_a_release_is_found() {
     let files = files(&folder);
     assert_eq!(files.len(), 8);
     let sound = |checks: Vec<Check>| assert_eq!(failures(&checks), Vec::<&Check>::new());
-    sound(verify(&folder, Some(&here.path(LEDGER))));
+    sound(verify(&folder, Some(&here.path(LEDGER)), None));
     let byte = (0..files.len(), 0.0..1.0f64, 1..=255u8);
     let mut runner = TestRunner::new(Config::with_cases(600));
     runner
@@ -79,7 +91,7 @@ fn a_changed_byte_anywhere_in_a_release_is_found() {
     here.write("out/more.txt", "surprise");
     assert!(!failures(&verify_files(&folder)).is_empty());
     std::fs::remove_file(folder.join("more.txt")).unwrap();
-    sound(verify(&folder, Some(&here.path(LEDGER))));
+    sound(verify(&folder, Some(&here.path(LEDGER)), None));
 }
 
 #[test]
@@ -132,6 +144,68 @@ fn a_ledger_that_was_rolled_back_is_found_by_itself_and_by_a_release() {
     );
     here.run(&["ledger", "verify", LEDGER])
         .expect(0, "skipped the part of a line at the end");
+}
+
+#[test]
+fn a_ledger_that_was_rolled_back_during_a_release_stops_it() {
+    let here = Workplace::new();
+    release(&here, "first");
+    let (ledger, checkpoint) = (here.path(LEDGER), here.path("town.ledger.jsonl.head"));
+    let before = [&ledger, &checkpoint].map(|path| std::fs::read(path).unwrap());
+    let policy = Policy::parse(POLICY).unwrap();
+    let asked = policy.tighten(None, None, None, None).unwrap();
+    let plan = ReleasePlan::new(&policy, &asked, Engine::Copula, 5).unwrap();
+    let request = ReleaseRequest {
+        policy: &policy,
+        plan,
+        data: &here.path("data.csv"),
+        out: &here.path("second"),
+        protection: Protection::Ledger {
+            path: ledger.clone(),
+            universe: None,
+        },
+    };
+    let stopped = run_release(request, &mut |progress| {
+        if progress == Progress::Sampling {
+            // The charge is gone, and its checkpoint too: from the files alone nothing shows.
+            std::fs::write(&ledger, &before[0]).unwrap();
+            std::fs::write(&checkpoint, &before[1]).unwrap();
+        }
+    });
+    assert_eq!(stopped.unwrap_err().code(), "DPS0215");
+    assert!(!here.path("second").exists());
+    let left = here.files();
+    assert!(
+        !left
+            .iter()
+            .any(|(path, _)| path.to_string_lossy().contains("partial"))
+    );
+}
+
+#[test]
+fn a_folder_is_kept_once_it_is_committed_and_removed_before() {
+    let here = Workplace::new();
+    let begin = || {
+        let folder = Folder::begin(&here.path("out")).unwrap();
+        folder.write_text("policy.toml", "version = 1").unwrap();
+        folder
+    };
+    let partial = here.path(&format!(".out.partial-{}", std::process::id()));
+    let refused = || FolderError::Exists {
+        path: here.path("out"),
+    };
+    let stopped = begin().finish(|_| Err(refused()));
+    assert_eq!(stopped.unwrap_err().code(), refused().code());
+    assert!(!partial.exists() && !here.path("out").exists());
+
+    let stopped = begin().finish(|manifest| {
+        assert!(manifest.ends_with(b"  policy.toml\n"));
+        here.write("out", "in the way");
+        Ok::<_, FolderError>(None)
+    });
+    assert_eq!(stopped.unwrap_err().code(), "DPS5024");
+    assert!(partial.join("MANIFEST").is_file());
+    assert_eq!(here.read("out"), "in the way");
 }
 
 #[test]
@@ -205,6 +279,14 @@ fn a_release_signed_by_somebody_else_fails_against_the_ledger() {
     let other = other.to_str().unwrap();
     // It is whole in itself.
     here.run(&["verify", other]).expect(0, "");
+    let shown = here.run(&["ledger", "show", "--json"]).out;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let key = shown["public_key"].as_str().unwrap();
+    here.run(&["verify", "out", "--key", key])
+        .expect(0, "ok      the key is the one that was given");
+    here.run(&["verify", other, "--key", key])
+        .expect(4, "FAILED  the key is the one that was given");
+    here.run(&["verify", "out", "--key", "abc"]).expect(2, "64");
     here.run(&["verify", other, "--ledger", LEDGER]).expect(
         4,
         "the report names another ledger, or one with another key",
@@ -237,6 +319,55 @@ fn the_key_stays_with_the_ledger() {
 }
 
 #[test]
+fn releases_at_once_are_all_charged_and_never_exceed_the_cap() {
+    let here = Workplace::new();
+    // The cap for life has room for two of them.
+    let start = |out: &str| {
+        let arguments = [
+            "release",
+            "--epsilon",
+            "3",
+            "--engine",
+            "copula",
+            "--out",
+            out,
+        ];
+        here.command(&arguments).output().unwrap()
+    };
+    let codes: Vec<i32> = std::thread::scope(|scope| {
+        let runs =
+            ["a", "b", "c"].map(|out| scope.spawn(move || start(out).status.code().unwrap()));
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    let whole: Vec<&str> = ["a", "b", "c"]
+        .into_iter()
+        .filter(|out| here.path(out).exists())
+        .collect();
+    assert_eq!(
+        codes.iter().filter(|code| **code == 0).count(),
+        2,
+        "{codes:?}"
+    );
+    assert_eq!(
+        codes.iter().filter(|code| **code == 1).count(),
+        1,
+        "{codes:?}"
+    );
+    assert_eq!(whole.len(), 2);
+    let arguments = [
+        "ledger",
+        "verify",
+        LEDGER,
+        "--release",
+        whole[0],
+        "--release",
+        whole[1],
+    ];
+    here.run(&arguments)
+        .expect(0, "the ledger names this release");
+}
+
+#[test]
 fn two_data_sets_draw_on_one_universe() {
     let here = Workplace::new();
     let universe =
@@ -253,6 +384,8 @@ fn two_data_sets_draw_on_one_universe() {
     let village = |epsilon: &str, out: &str| {
         here.run(&[
             "release",
+            "--engine",
+            "copula",
             "--policy",
             "village.toml",
             "--epsilon",

@@ -65,8 +65,10 @@ impl Formula {
     pub(crate) fn fills(column: &SchemaColumn, dtype: &DataType) -> bool {
         match column.domain {
             Domain::Categorical { .. } | Domain::Identifier { .. } => *dtype == DataType::String,
-            Domain::Date { .. } | Domain::Timestamp { .. } => {
-                matches!(dtype, DataType::Date | DataType::Datetime(..))
+            Domain::Date { .. } => matches!(dtype, DataType::Date | DataType::Datetime(..)),
+            // A number counts seconds since 1970-01-01.
+            Domain::Timestamp { .. } => {
+                matches!(dtype, DataType::Date | DataType::Datetime(..)) || dtype.is_numeric()
             }
             Domain::Float { .. } | Domain::Integer { .. } => dtype.is_numeric(),
         }
@@ -152,8 +154,17 @@ impl Formula {
             }
             Domain::Timestamp { min, max, .. } => {
                 let bounds = milliseconds(*min)..=milliseconds(*max);
-                let moments: Vec<Option<i64>> =
-                    raw.cast(&MOMENTS)?.datetime()?.physical().iter().collect();
+                let moments: Vec<Option<i64>> = match raw.dtype().is_numeric() {
+                    true => {
+                        let seconds = whole(&raw)?.into_iter();
+                        let milliseconds = |it: i64| it.saturating_mul(1000);
+                        seconds.map(|it| it.map(milliseconds)).collect()
+                    }
+                    false => {
+                        let moments = raw.cast(&MOMENTS)?;
+                        moments.datetime()?.physical().iter().collect()
+                    }
+                };
                 let inside = moments
                     .iter()
                     .map(|moment| moment.map(|moment| bounds.contains(&moment)))

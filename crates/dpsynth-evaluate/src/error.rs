@@ -43,17 +43,17 @@ pub enum EvaluateError {
 impl EvaluateError {
     /// The codes of this family.
     pub const CODES: &'static [&'static str] =
-        &["DPS6001", "DPS6002", "DPS6003", "DPS6004", "DPS6005"];
+        &["DPS7001", "DPS7002", "DPS7003", "DPS7004", "DPS7005"];
 
     /// The stable code of the diagnostic.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::ColumnMissing { .. } => "DPS6001",
-            Self::Empty => "DPS6002",
-            Self::Malformed { .. } => "DPS6003",
-            Self::TargetUnknown { .. } => "DPS6004",
-            Self::Training => "DPS6005",
+            Self::ColumnMissing { .. } => "DPS7001",
+            Self::Empty => "DPS7002",
+            Self::Malformed { .. } => "DPS7003",
+            Self::TargetUnknown { .. } => "DPS7004",
+            Self::Training => "DPS7005",
         }
     }
 }

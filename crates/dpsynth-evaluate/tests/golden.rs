@@ -126,10 +126,10 @@ fn tables_that_do_not_fit_each_other_are_refused() {
         };
         evaluate(question, Vec::new()).unwrap_err().code()
     };
-    assert_eq!(refused(&narrow, None), "DPS6001");
-    assert_eq!(refused(&real, Some("nobody")), "DPS6004");
-    assert_eq!(Table::new(Vec::new()).unwrap_err().code(), "DPS6002");
+    assert_eq!(refused(&narrow, None), "DPS7001");
+    assert_eq!(refused(&real, Some("nobody")), "DPS7004");
+    assert_eq!(Table::new(Vec::new()).unwrap_err().code(), "DPS7002");
     let mut twice = real.columns().to_vec();
     twice[1].name = "n".to_owned();
-    assert_eq!(Table::new(twice).unwrap_err().code(), "DPS6003");
+    assert_eq!(Table::new(twice).unwrap_err().code(), "DPS7003");
 }

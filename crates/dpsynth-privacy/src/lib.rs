@@ -53,7 +53,7 @@ pub use numbers::{
     ClipNorm, Delta, Epsilon, NoiseMultiplier, NumberError, QuantileLevel, SamplingRate, StepCount,
 };
 pub use paid::{Authorizable, Authorized, MechanismError, Paid, Taint};
-pub use random::{PublicRng, RandomnessError};
+pub use random::{PublicRng, RandomnessError, check_randomness};
 pub use records::{Cells, Records, RecordsError};
 pub use sgd::{
     BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel, Step, StepSequence,

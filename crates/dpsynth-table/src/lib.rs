@@ -74,8 +74,8 @@ pub use grid::{Grid, MAX_CODES, MAX_DECIMALS};
 pub use identifier::{IdFormat, IdFormatError};
 pub use owner::OwnerColumn;
 pub use read::{
-    CodedTable, Format, OwnedTable, ReadOptions, read, read_header, read_owned, read_table,
-    read_unprotected,
+    CodedTable, ColumnCells, ColumnValues, Format, OwnedTable, ReadOptions, read, read_column,
+    read_header, read_owned, read_table, read_unprotected,
 };
 pub use schema::{After, Cells, Column, Domain, Missing, OutOfDomain, Schema};
 pub use schema_error::{SchemaError, SchemaProblem};

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::{Batch, Rows, Wanted, parquet_header};
 use crate::csv;
-use crate::encode::Coder;
+use crate::encode::{Cell, Coder};
 use crate::error::TableError;
 use crate::owner::OwnerColumn;
-use crate::schema::Schema;
+use crate::schema::{Domain, Schema};
 use crate::table::Table;
 
 /// The format of a table in a file.
@@ -188,6 +188,72 @@ pub fn read_owned(
     Ok(OwnedTable {
         table: coded.table,
         owners: owners.numbers,
+    })
+}
+
+/// The cells of one column as values of its kind, in the order of the rows; nothing for missing ones.
+///
+/// It holds what it was read from: a caller keeps that of private records inside the boundary.
+pub struct ColumnCells {
+    /// The values.
+    pub values: ColumnValues,
+    /// Numbers of the owners, as in [`OwnedTable`], where an owner was asked for.
+    pub owners: Option<Vec<u32>>,
+}
+
+/// The values of a column, inside its bounds or not.
+pub enum ColumnValues {
+    /// Of a column of categories, listed or not.
+    Texts(Vec<Option<String>>),
+    /// Of a column of numbers.
+    Numbers(Vec<Option<f64>>),
+}
+
+/// Reads a column of categories or of numbers before its domain is known: the one of the schema.
+///
+/// # Errors
+/// As [`read_owned`], but what is outside the column's domain is no error. A cell that is no value of the column's
+/// kind counts as missing: [`read`] says so once the domain is known.
+pub fn read_column(
+    path: &Path,
+    schema: &Schema,
+    options: &ReadOptions,
+    owner: Option<&OwnerColumn>,
+) -> Result<ColumnCells, TableError> {
+    let mut wanted = Wanted::of(schema);
+    if let Some(owner) = owner {
+        wanted = wanted.and_texts(&owner.name);
+    }
+    let mut rows = Rows::open(path, wanted, options)?;
+    let mut owners = owner.map(OwnerColumn::owners);
+    let coder = &schema.coders()[0];
+    let mut values = match schema.columns()[0].domain {
+        Domain::Categorical { .. } | Domain::Identifier { .. } => ColumnValues::Texts(Vec::new()),
+        _ => ColumnValues::Numbers(Vec::new()),
+    };
+    while let Some(batch) = rows.next()? {
+        rows.for_each_cell(&batch, 0, |_, cell| {
+            let value = coder.value_of(cell).unwrap_or(Cell::Missing);
+            match &mut values {
+                ColumnValues::Texts(texts) => texts.push(match value {
+                    Cell::Text(text) => Some(text.to_owned()),
+                    _ => None,
+                }),
+                ColumnValues::Numbers(numbers) => numbers.push(match value {
+                    Cell::Integer(number) => Some(number as f64),
+                    Cell::Float(number) => Some(number),
+                    _ => None,
+                }),
+            }
+            Ok(())
+        })?;
+        if let Some(owners) = &mut owners {
+            rows.for_each_cell(&batch, schema.columns().len(), |_, cell| owners.take(cell))?;
+        }
+    }
+    Ok(ColumnCells {
+        values,
+        owners: owners.map(|owners| owners.numbers),
     })
 }
 

@@ -113,8 +113,9 @@ impl Folder {
     /// A folder at its place was committed before. After a crash there is a whole folder or none.
     ///
     /// # Errors
-    /// If the commit fails, a file cannot be synchronised, or something has appeared at the place
-    /// meanwhile. There is no folder then.
+    /// If the commit fails, a file cannot be synchronised, or something has appeared at the place.
+    /// There is no folder then. If only the last move fails, the whole folder is left under its
+    /// temporary name.
     pub fn finish<E: From<FolderError>>(
         mut self,
         commit: impl FnOnce(&[u8]) -> Result<Option<Signature>, E>,
@@ -129,8 +130,13 @@ impl Folder {
         if let Some(signature) = commit(manifest.as_bytes())? {
             self.write_text(SIGNATURE, &format!("{signature}\n"))?;
         }
-        self.put().map_err(|source| self.refused(source))?;
+        // It is paid for, whole and signed: from here on it is never removed.
         self.finished = true;
+        self.put().map_err(|source| FolderError::NotMoved {
+            partial: self.partial.clone(),
+            place: self.place.clone(),
+            source,
+        })?;
         Ok(())
     }
 
@@ -221,6 +227,16 @@ pub enum FolderError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The finished folder cannot be moved to its place.
+    #[error("the release is whole and committed, but cannot be moved to {} ({source}); move {} there", .place.display(), .partial.display())]
+    NotMoved {
+        /// Where it is.
+        partial: PathBuf,
+        /// Where it should be.
+        place: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// The path names no folder.
     #[error("{} is no name for a folder; name one with `--out`", .path.display())]
     Name {
@@ -234,7 +250,7 @@ pub enum FolderError {
 
 impl FolderError {
     /// The codes of this family.
-    pub const CODES: &'static [&'static str] = &["DPS5021", "DPS5022", "DPS5023"];
+    pub const CODES: &'static [&'static str] = &["DPS5021", "DPS5022", "DPS5023", "DPS5024"];
 
     /// The stable code of the diagnostic.
     #[must_use]
@@ -243,6 +259,7 @@ impl FolderError {
             Self::Exists { .. } => "DPS5021",
             Self::Io { .. } => "DPS5022",
             Self::Name { .. } => "DPS5023",
+            Self::NotMoved { .. } => "DPS5024",
             Self::Write(error) => error.code(),
         }
     }

@@ -11,9 +11,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod audits;
 pub mod cli;
 pub mod diagnostic;
 pub mod folder;
+mod learn;
 pub mod model_notes;
 pub mod plan;
 pub mod policy;
@@ -21,5 +23,6 @@ pub mod quality;
 pub mod readings;
 pub mod release;
 pub mod report;
+pub mod self_audit;
 pub mod synthesise;
 pub mod verify;

@@ -23,11 +23,13 @@ use dpsynth_train::{
 use thiserror::Error;
 
 use crate::folder::{Folder, FolderError};
+use crate::learn;
 use crate::model_notes;
 use crate::plan::{MeasuredColumns, ModelPlan, PlanError, ReleasePlan, VaePlan};
-use crate::policy::{MAX_ROWS, Policy};
+use crate::policy::{LearnError, MAX_ROWS, Policy};
 use crate::quality::quality;
 use crate::report::{self, Ingredients, Report};
+use crate::self_audit::{SelfAuditError, self_audit};
 use crate::synthesise::{SynthesisError, synthesise};
 
 /// What a release is made from.
@@ -100,7 +102,7 @@ pub fn release(
     let folder = Folder::begin(out)?;
     let format = plan.format.map_or_else(|| Format::of_input(data), Ok)?;
     check_header(policy, data)?;
-    let modelled = policy.modelled_schema(plan.engine)?;
+    policy.modelled_schema(plan.engine)?;
     // Nothing that could be known before may fail after the charge.
     let room = policy.identifier_room();
     if let (Some((column, room)), Some(rows)) = (room, plan.rows)
@@ -111,6 +113,8 @@ pub fn release(
         }
         .into());
     }
+    // A fault that the self test can see must not cost anybody anything.
+    let self_audit = self_audit()?;
     let (mut ledger, mut paid) = match protection {
         Protection::Ledger { path, universe } => {
             let mut ledger = Ledger::open(&path, &terms(policy))?;
@@ -147,13 +151,22 @@ pub fn release(
         delimiter: policy.dataset.delimiter,
         ignored,
     };
-    let source = Source {
-        path: data.to_owned(),
-        schema: modelled,
-        options,
+    let header = read_header(data, None, policy.dataset.delimiter)?;
+    let load = |paid: &mut Paid, policy: &Policy| -> Result<_, ReleaseError> {
+        let source = Source {
+            path: data.to_owned(),
+            schema: policy.modelled_schema(plan.engine)?,
+            options: options.clone(),
+        };
+        load_records(paid, &plan.unit, policy, source)
     };
-    let records = match load_records(&mut paid, &plan.unit, policy, source) {
-        Ok(records) => records,
+    // Everything is read once before a mechanism runs, so that a faulty table costs nothing.
+    let loaded = load(&mut paid, policy).and_then(|records| {
+        let open = learn::load(&paid, &plan.unit, policy, data, &header)?;
+        Ok((records, open))
+    });
+    let (mut records, open) = match loaded {
+        Ok(loaded) => loaded,
         Err(error) => {
             if let Some(ledger) = &mut ledger {
                 ledger.refund(paid)?;
@@ -161,6 +174,15 @@ pub fn release(
             return Err(error);
         }
     };
+    let learned = learn::learn(&mut paid, policy, &open)?;
+    drop(open);
+    let completed = policy.completed(&learned)?;
+    if !learned.is_empty() {
+        drop(records);
+        records = load(&mut paid, &completed)?;
+    }
+    let policy = &completed;
+    let plan = plan.completed(policy)?;
 
     let (generator, noisy_rows, measured) = fit_generator(&plan, &mut paid, &records, on_progress)?;
     drop(records);
@@ -191,6 +213,8 @@ pub fn release(
         rows,
         outcomes: &outcomes,
         quality,
+        self_audit,
+        learned: &learned,
     })?;
 
     on_progress(Progress::Writing);
@@ -496,6 +520,9 @@ pub enum ReleaseError {
     /// The ledger refused, or cannot be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// What was learned does not fit the policy.
+    #[error(transparent)]
+    Learn(#[from] LearnError),
     /// A mechanism did not run.
     #[error(transparent)]
     Mechanism(#[from] MechanismError),
@@ -508,6 +535,9 @@ pub enum ReleaseError {
     /// The columns make no schema.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// The self test found a fault, or could not run.
+    #[error(transparent)]
+    SelfAudit(#[from] SelfAuditError),
     /// No rows could be drawn.
     #[error(transparent)]
     Synthesis(#[from] SynthesisError),
@@ -553,10 +583,12 @@ impl ReleaseError {
             Self::Folder(error) => error.code(),
             Self::Header { .. } => "DPS5011",
             Self::Ledger(error) => error.code(),
+            Self::Learn(error) => error.code(),
             Self::Mechanism(error) => error.code(),
             Self::Plan(error) => error.code(),
             Self::Records(error) => error.code(),
             Self::Schema(error) => error.code(),
+            Self::SelfAudit(error) => error.code(),
             Self::Synthesis(error) => error.code(),
             Self::Table(error) => error.code(),
             Self::TooManyRows => "DPS5012",

@@ -6,6 +6,7 @@ mod readings;
 
 use std::path::Path;
 
+use dpsynth_privacy::ledger::PublicKey;
 use dpsynth_privacy::{Delta, DpEvent, Released, accountant};
 use dpsynth_table::{Column, Format, OutOfDomain, ReadOptions, Schema, read_table};
 use dpsynth_train::Generator;
@@ -70,9 +71,9 @@ impl Check {
 /// A figure may differ by this much, relatively, when it is computed on another machine.
 const RELATIVE_TOLERANCE: f64 = 1e-9;
 
-/// Checks the release in `folder`, and its charge if a ledger is given.
+/// Checks the release in `folder`, its charge if a ledger is given, and who signed if a key is given.
 #[must_use]
-pub fn verify(folder: &Path, ledger: Option<&Path>) -> Vec<Check> {
+pub fn verify(folder: &Path, ledger: Option<&Path>, key: Option<&PublicKey>) -> Vec<Check> {
     let mut checks = verify_files(folder);
     let mut check = |what: &str, result| checks.push(Check::of(what, result));
     let report = read_report(folder);
@@ -86,6 +87,17 @@ pub fn verify(folder: &Path, ledger: Option<&Path>) -> Vec<Check> {
         policy.as_ref().map(|_| ()).map_err(Clone::clone),
     );
     let (Ok(report), Ok(policy)) = (report, policy) else {
+        return checks;
+    };
+    let completed = policy.completed(&report.learned());
+    check(
+        "what was learned is what the policy left open",
+        completed
+            .as_ref()
+            .map(|_| ())
+            .map_err(|error| error.to_string()),
+    );
+    let Ok(policy) = completed else {
         return checks;
     };
 
@@ -114,6 +126,9 @@ pub fn verify(folder: &Path, ledger: Option<&Path>) -> Vec<Check> {
         rows(folder, &report, &policy),
     );
     check("the model is one of this policy", model(folder, &policy));
+    if let Some(key) = key {
+        check("the key is the one that was given", same_key(&report, key));
+    }
     checks.extend(ledger::holds(ledger, folder, &report));
     checks
 }
@@ -139,6 +154,13 @@ fn same_policy(report: &Report, policy: &Policy) -> Result<(), String> {
         Ok(())
     } else {
         Err("the report states another hash, unit, adjacency or cap".to_owned())
+    }
+}
+
+fn same_key(report: &Report, key: &PublicKey) -> Result<(), String> {
+    match &report.ledger {
+        Some(ledger) if ledger.public_key == key.to_string() => Ok(()),
+        _ => Err("the report names another key, or none".to_owned()),
     }
 }
 

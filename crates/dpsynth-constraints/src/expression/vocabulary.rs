@@ -35,7 +35,7 @@ pub(super) fn castable(sql: &SqlType) -> bool {
     )
 }
 
-/// Returns whether polars can take the part from a date, and computes it from one copy of the date.
+/// Returns whether polars can take the part from a date or a time, and computes it from one copy of it.
 pub(super) fn extractable(field: &DateTimeField) -> bool {
     use DateTimeField as Part;
     matches!(
@@ -43,7 +43,13 @@ pub(super) fn extractable(field: &DateTimeField) -> bool {
         Part::Day | Part::DayOfYear | Part::Doy | Part::Isodow | Part::Isoyear | Part::Month
     ) || matches!(
         field,
-        Part::IsoWeek | Part::Quarter | Part::Week(None) | Part::Year
+        Part::Hour
+            | Part::Minute
+            | Part::Second
+            | Part::IsoWeek
+            | Part::Quarter
+            | Part::Week(None)
+            | Part::Year
     )
 }
 

@@ -118,7 +118,8 @@ pub fn delta(
     Account::new(event, adjacency)?.delta(epsilon)
 }
 
-/// Returns the upper bound on ε of `event` at each of `deltas`, in their order.
+/// Returns the upper bound on ε of `event` at each of `deltas`, in their order; those at which no ε holds
+/// are left out.
 ///
 /// # Guarantee
 ///
@@ -134,10 +135,12 @@ pub fn profile(
     deltas: &[Delta],
 ) -> Result<Vec<(Delta, f64)>, AccountingError> {
     let account = Account::new(event, adjacency)?;
-    deltas
-        .iter()
-        .map(|&delta| Ok((delta, account.price(delta)?.epsilon())))
-        .collect()
+    let points = deltas.iter().map(|&delta| match account.price(delta) {
+        Ok(price) => Some(Ok((delta, price.epsilon()))),
+        Err(AccountingError::DeltaTooSmall { .. }) => None,
+        Err(error) => Some(Err(error)),
+    });
+    points.flatten().collect()
 }
 
 /// Returns what (ε, δ) says about the power of any test of level `level` for whether one unit is in

@@ -1,19 +1,18 @@
 //! One ledger file: locked for each write, and read again before it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::PATIENCE;
 use super::book::Book;
-use super::charge::{Booking, ChargeRequest, Terms};
-use super::checkpoint::{Checkpoint, checkpoint_path};
+use super::charge::{Booking, ChargeRequest};
+use super::checkpoint::Checkpoint;
 use super::decimal::Decimal;
-use super::digest::{ChargeId, Digest, LedgerId};
-use super::error::{Cap, LedgerError};
+use super::digest::{ChargeId, Digest};
+use super::error::LedgerError;
 use super::file::{Absent, LockedFile};
 use super::key::{LedgerKey, Statement};
 use super::line::{Parsed, Place, Tail, encode, take_apart};
-use super::record::{Adopt, Charge, Commit, Entry, FORMAT_VERSION, Open, Refund, Subject};
+use super::record::{Charge, Commit, Entry, Refund};
 use super::summary::{Caps, LedgerSummary};
 use crate::event::DpEvent;
 use crate::unit::PrivacyUnit;
@@ -21,18 +20,18 @@ use crate::unit::PrivacyUnit;
 /// One ledger file, under the terms of a policy. Between two writes other processes may write.
 #[derive(Debug)]
 pub(crate) struct Account {
-    path: PathBuf,
-    book: Book,
-    caps: Caps,
-    key: LedgerKey,
-    known: Known,
-    state: State,
-    patience: Duration,
+    pub(super) path: PathBuf,
+    pub(super) book: Book,
+    pub(super) caps: Caps,
+    pub(super) key: LedgerKey,
+    pub(super) known: Known,
+    pub(super) state: State,
+    pub(super) patience: Duration,
 }
 
 /// The part of the file that this process has read and checked.
 #[derive(Clone, Copy, Debug)]
-struct Known {
+pub(super) struct Known {
     length: usize,
     sha256: Digest,
     next: Place,
@@ -40,16 +39,9 @@ struct Known {
 
 /// Whether what is on disk is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Sound,
     Poisoned,
-}
-
-/// Whether a checkpoint knows of the last line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Freshness {
-    Current,
-    Behind,
 }
 
 /// What a charge to an account costs, and of what.
@@ -61,89 +53,6 @@ pub(crate) struct Cost {
 }
 
 impl Account {
-    /// Opens the ledger at `path`, or makes it where there is none.
-    pub(crate) fn open(path: &Path, terms: &Terms) -> Result<Account, LedgerError> {
-        Account::open_within(path, terms, PATIENCE)
-    }
-
-    /// As [`Account::open`], waiting for locks for at most `patience`.
-    pub(crate) fn open_within(
-        path: &Path,
-        terms: &Terms,
-        patience: Duration,
-    ) -> Result<Account, LedgerError> {
-        let mut file = LockedFile::lock(path, Absent::Make, patience)?;
-        let bytes = file.read()?;
-        let checkpoint = Checkpoint::read(path)?;
-        let parsed = take_apart(&bytes, Place::START)?;
-        // Nothing is written to a file before it has proved to be a sound ledger for `terms`.
-        let (book, key) = match parsed.records.as_slice() {
-            [] => match checkpoint {
-                Some(checkpoint) => return Err(checkpoint.refuse_empty(path)),
-                None => return Account::found(file, &bytes, &parsed, terms, patience),
-            },
-            records => {
-                let book = Book::replay(records)?;
-                check_terms(&book, terms)?;
-                (book, LedgerKey::load(path, &signer(path, &parsed)?)?)
-            }
-        };
-        let freshness = check_checkpoint(path, checkpoint, &book, &parsed)?;
-        let known = repair(&mut file, &bytes, &parsed)?;
-        let account = Account {
-            path: path.to_owned(),
-            book,
-            caps: terms.caps,
-            key,
-            known,
-            state: State::Sound,
-            patience,
-        };
-        if freshness == Freshness::Behind {
-            account.write_checkpoint()?;
-        }
-        Ok(account)
-    }
-
-    /// Writes the first line of a new ledger.
-    fn found(
-        mut file: LockedFile,
-        bytes: &[u8],
-        parsed: &Parsed,
-        terms: &Terms,
-        patience: Duration,
-    ) -> Result<Account, LedgerError> {
-        let path = file.path().to_owned();
-        let mut known = repair(&mut file, bytes, parsed)?;
-        // The key first: a first line whose key is lost could never be followed by another.
-        let key = LedgerKey::make(&path)?;
-        let entry = Entry::Open(opening(terms, &key)?);
-        let (line, record) = encode(entry, Place::START, Some(&key))?;
-        file.append(&line)?;
-        file.sync_name()?;
-        let book = Book::replay(&[record])?;
-        known = known.with(
-            &[],
-            &line,
-            Place {
-                records: 1,
-                head: Some(book.head),
-                key: Some(key.public()),
-            },
-        );
-        let account = Account {
-            path,
-            book,
-            caps: terms.caps,
-            key,
-            known,
-            state: State::Sound,
-            patience,
-        };
-        account.write_checkpoint()?;
-        Ok(account)
-    }
-
     pub(crate) fn summary(&self) -> LedgerSummary {
         self.caps.summary(&self.book, self.known.next.key)
     }
@@ -270,7 +179,7 @@ impl Account {
         if self.state == State::Poisoned {
             return Err(LedgerError::Poisoned);
         }
-        let mut file = LockedFile::lock(&self.path, Absent::Refuse, self.patience)?;
+        let mut file = LockedFile::lock(&self.path, Absent::Replaced, self.patience)?;
         let mut bytes = file.read()?;
         let unchanged = bytes
             .get(..self.known.length)
@@ -323,7 +232,7 @@ impl Account {
     }
 
     /// Writes how long the ledger is now. The caller holds the lock.
-    fn write_checkpoint(&self) -> Result<(), LedgerError> {
+    pub(super) fn write_checkpoint(&self) -> Result<(), LedgerError> {
         Checkpoint::write(
             &self.path,
             self.book.open.id,
@@ -336,7 +245,7 @@ impl Account {
 
 impl Known {
     /// Returns what is known after `line` was written after `bytes`, up to `next`.
-    fn with(self, bytes: &[u8], line: &str, next: Place) -> Known {
+    pub(super) fn with(self, bytes: &[u8], line: &str, next: Place) -> Known {
         let whole = [bytes, line.as_bytes()].concat();
         Known {
             length: whole.len(),
@@ -346,75 +255,12 @@ impl Known {
     }
 }
 
-/// Vouches for the ledger at `path` as it stands: gives one from before keys a key, and writes a
-/// checkpoint where there is none.
-pub(crate) fn adopt(path: &Path) -> Result<LedgerSummary, LedgerError> {
-    let mut file = LockedFile::lock(path, Absent::Refuse, PATIENCE)?;
-    let bytes = file.read()?;
-    let checkpoint = Checkpoint::read(path)?;
-    let parsed = take_apart(&bytes, Place::START)?;
-    let mut book = Book::replay(&parsed.records)?;
-    let mut public = parsed.next.key;
-    let key = match public {
-        Some(public) => LedgerKey::load(path, &public)?,
-        None => LedgerKey::make(path)?,
-    };
-    if let (Some(checkpoint), Some(public)) = (checkpoint, public) {
-        checkpoint.lines_since(path, book.open.id, &public, &parsed.records)?;
-    }
-    repair(&mut file, &bytes, &parsed)?;
-    if public.is_none() {
-        let entry = Entry::Adopt(Adopt {
-            sequence: book.records,
-            at: now(),
-            version: FORMAT_VERSION,
-            public_key: key.public(),
-            previous: book.head,
-        });
-        let (line, record) = encode(entry, parsed.next, Some(&key))?;
-        file.append(&line)?;
-        book.enter(&record).map_err(|_| LedgerError::Unwritable)?;
-        public = Some(key.public());
-    }
-    Checkpoint::write(path, book.open.id, book.records, book.head, &key)?;
-    Ok(Caps::recorded(&book.open).summary(&book, public))
-}
-
-/// Returns the key that signs the ledger, which must have one to be charged.
-fn signer(path: &Path, parsed: &Parsed) -> Result<super::PublicKey, LedgerError> {
-    parsed.next.key.ok_or_else(|| LedgerError::Unsigned {
-        path: path.to_owned(),
-    })
-}
-
-/// Refuses a ledger that lacks its checkpoint, or lines that the checkpoint knows of.
-fn check_checkpoint(
-    path: &Path,
-    checkpoint: Option<Checkpoint>,
-    book: &Book,
-    parsed: &Parsed,
-) -> Result<Freshness, LedgerError> {
-    match checkpoint {
-        Some(checkpoint) => {
-            let key = signer(path, parsed)?;
-            let since = checkpoint.lines_since(path, book.open.id, &key, &parsed.records)?;
-            Ok(match since {
-                0 => Freshness::Current,
-                _ => Freshness::Behind,
-            })
-        }
-        // The process that made the ledger can have been killed between its first two writes.
-        None if matches!(parsed.records.as_slice(), [only] if only.signature.is_some()) => {
-            Ok(Freshness::Behind)
-        }
-        None => Err(LedgerError::CheckpointMissing {
-            path: checkpoint_path(path),
-        }),
-    }
-}
-
 /// Brings the end of a file in order: what a crash cut is set aside, and a missing line end added.
-fn repair(file: &mut LockedFile, bytes: &[u8], parsed: &Parsed) -> Result<Known, LedgerError> {
+pub(super) fn repair(
+    file: &mut LockedFile,
+    bytes: &[u8],
+    parsed: &Parsed,
+) -> Result<Known, LedgerError> {
     let whole = &bytes[..parsed.length];
     let ending = match parsed.tail {
         Tail::None => "",
@@ -435,88 +281,8 @@ fn repair(file: &mut LockedFile, bytes: &[u8], parsed: &Parsed) -> Result<Known,
     Ok(known.with(whole, ending, parsed.next))
 }
 
-/// Says what the first line of a new ledger says.
-fn opening(terms: &Terms, key: &LedgerKey) -> Result<Open, LedgerError> {
-    let (dataset, unit, universe) = match terms.subject.clone() {
-        Subject::Dataset { name, unit } => (Some(name), Some(unit), None),
-        Subject::Universe { name } => (None, None, Some(name)),
-    };
-    Ok(Open {
-        version: FORMAT_VERSION,
-        sequence: 0,
-        id: LedgerId::draw()?,
-        at: now(),
-        dataset,
-        universe,
-        unit,
-        adjacency: terms.adjacency,
-        lifetime_epsilon: terms.caps.epsilon,
-        lifetime_delta: terms.caps.delta,
-        public_key: Some(key.public()),
-        previous: Digest::NONE,
-    })
-}
-
-/// Refuses terms under which the recorded charges would not add up, or a cap would grow.
-fn check_terms(book: &Book, terms: &Terms) -> Result<(), LedgerError> {
-    match (&book.subject, &terms.subject) {
-        (
-            Subject::Dataset { name, unit },
-            Subject::Dataset {
-                name: other,
-                unit: asked,
-            },
-        ) if name == other => {
-            if (unit, book.open.adjacency) != (asked, terms.adjacency) {
-                return Err(LedgerError::UnitDiffers {
-                    recorded: Box::new((unit.clone(), book.open.adjacency)),
-                    policy: Box::new((asked.clone(), terms.adjacency)),
-                });
-            }
-        }
-        (Subject::Universe { name }, Subject::Universe { name: other }) if name == other => {
-            if book.open.adjacency != terms.adjacency {
-                return Err(LedgerError::AdjacencyDiffers {
-                    subject: book.subject.clone(),
-                    recorded: book.open.adjacency,
-                    policy: terms.adjacency,
-                });
-            }
-        }
-        (recorded, policy) => {
-            return Err(LedgerError::DatasetDiffers {
-                recorded: recorded.clone(),
-                policy: policy.clone(),
-            });
-        }
-    }
-    let caps = [
-        (
-            Cap::Epsilon,
-            book.open.lifetime_epsilon.value(),
-            terms.caps.epsilon.value(),
-        ),
-        (
-            Cap::Delta,
-            book.open.lifetime_delta.value(),
-            terms.caps.delta.value(),
-        ),
-    ];
-    match caps
-        .into_iter()
-        .find(|(_, recorded, policy)| policy > recorded)
-    {
-        Some((cap, recorded, policy)) => Err(LedgerError::CapLoosened {
-            cap,
-            recorded,
-            policy,
-        }),
-        None => Ok(()),
-    }
-}
-
 /// Returns the seconds since 1970-01-01 UTC. The time is for readers; nothing depends on it.
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let (seconds, sign) = match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(after) => (after.as_secs(), 1),
         Err(before) => (before.duration().as_secs(), -1),

@@ -48,6 +48,7 @@ pub enum Ending {
 /// If the file cannot be read, any line is not what a ledger writes, or a recorded charge costs
 /// more than was recorded. What is wrong with checkpoint and key is in the fields.
 pub fn audit(path: &Path) -> Result<Audit, LedgerError> {
+    let path = &file::resolved(path);
     // The checkpoint first: the ledger is read later, so it holds at least what that one knows.
     let checkpoint = Checkpoint::read(path);
     let parsed = take_apart(&file::read_unlocked(path)?, Place::START)?;

@@ -2,7 +2,8 @@
 
 use super::decimal::Decimal;
 use super::digest::{ChargeId, Digest};
-use super::error::{Flaw, LedgerError};
+use super::error::LedgerError;
+use super::flaw::Flaw;
 use super::record::{Charge, Commit, Entry, Open, Record, Subject};
 use crate::accountant::{self, Price};
 use crate::event::DpEvent;

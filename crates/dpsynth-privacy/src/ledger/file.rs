@@ -22,8 +22,10 @@ pub(crate) struct LockedFile {
 pub(crate) enum Absent {
     /// Make an empty one.
     Make,
-    /// Refuse: it was there before.
+    /// Refuse: a ledger was named that is not there.
     Refuse,
+    /// Refuse: it was there before.
+    Replaced,
 }
 
 impl LockedFile {
@@ -44,7 +46,7 @@ impl LockedFile {
             .truncate(false)
             .open(path);
         let file = match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && absent == Absent::Refuse => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && absent == Absent::Replaced => {
                 return Err(LedgerError::FileReplaced {
                     path: path.to_owned(),
                 });
@@ -233,7 +235,17 @@ pub(crate) fn put_whole(path: &Path, bytes: &[u8], access: Access) -> Result<(),
         std::fs::rename(&partial, path)?;
         sync_folder(path)
     };
-    put().map_err(failed("write a file beside", path))
+    put().map_err(failed("write", path))
+}
+
+/// Returns the file that `path` leads to, so that one ledger has one key and one checkpoint, by
+/// whichever link it is called.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    let is_link = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    match is_link {
+        true => std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+        false => path.to_owned(),
+    }
 }
 
 /// Returns `path` with `ending` after its last character.

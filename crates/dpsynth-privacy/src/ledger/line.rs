@@ -12,7 +12,8 @@
 use serde::Deserialize;
 
 use super::digest::Digest;
-use super::error::{Flaw, LedgerError};
+use super::error::LedgerError;
+use super::flaw::Flaw;
 use super::key::{LedgerKey, PublicKey, Signature, Statement};
 use super::record::{Adopt, Entry, FORMAT_VERSION, Open, Record, UNSIGNED_VERSION};
 

@@ -29,8 +29,10 @@ mod decimal;
 mod digest;
 mod error;
 mod file;
+mod flaw;
 mod key;
 mod line;
+mod opening;
 mod record;
 mod summary;
 #[cfg(test)]
@@ -47,7 +49,8 @@ pub use self::audit::{Audit, Ending, audit};
 pub use self::charge::{Booking, ChargeReceipt, ChargeRequest, LedgerTerms, UniverseTerms};
 pub use self::checkpoint::CheckpointState;
 pub use self::digest::{ChargeId, Digest, LedgerId};
-pub use self::error::{Cap, Flaw, LedgerError};
+pub use self::error::{Cap, LedgerError};
+pub use self::flaw::Flaw;
 pub use self::key::{KeyId, KeyState, PublicKey, Signature};
 pub use self::record::{
     Adopt, Charge, Commit, Entry, FORMAT_VERSION, Open, Record, Refund, Subject,
@@ -266,7 +269,7 @@ pub fn read(path: &Path) -> Result<LedgerSummary, LedgerError> {
 /// As [`audit`], if the ledger does not agree with its checkpoint, its key is missing, or the file
 /// system refuses.
 pub fn adopt(path: &Path) -> Result<LedgerSummary, LedgerError> {
-    account::adopt(path)
+    opening::adopt(path)
 }
 
 /// Takes a ledger file apart and checks the form, the hash, the place and the signature of every

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dpsynth_privacy::ledger::PublicKey;
 
 /// Differentially private synthetic tables, with a privacy budget report that an auditor can recompute.
 #[derive(Debug, Parser)]
@@ -44,6 +45,9 @@ pub(super) enum Command {
     Evaluate(Evaluate),
     /// Write the report of a release in another form
     Report(ReportForm),
+    /// Attack the program's own claim, or a release: known answers, neighbours, canaries
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Look into the ledger of a data set
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -162,6 +166,9 @@ pub(super) struct Verify {
     /// Ledger that the release was charged to; without it, that part is not checked
     #[arg(long, value_name = "FILE")]
     pub(super) ledger: Option<PathBuf>,
+    /// Public key that must have signed the release: 64 hexadecimal digits, as the custodian published them
+    #[arg(long, value_name = "HEX", value_parser = public_key)]
+    pub(super) key: Option<PublicKey>,
     /// Print JSON, for programs
     #[arg(long)]
     pub(super) json: bool,
@@ -214,6 +221,83 @@ pub(super) enum ReportFormat {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// Accountants, noise, sampler, ledger and generator against known answers; takes seconds
+    #[command(name = "self")]
+    SelfTest {
+        #[command(flatten)]
+        shown: Shown,
+    },
+    /// Run mechanisms on worst-case neighbours and bound from below what they give away
+    Mechanism {
+        /// What each mechanism is made to cost
+        #[arg(
+            long,
+            default_value_t = 1.0,
+            value_name = "E",
+            allow_negative_numbers = true
+        )]
+        epsilon: f64,
+        /// One mechanism; all by default
+        #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(dpsynth_audit::probes::MECHANISMS))]
+        mechanism: Option<String>,
+        /// Runs on either of the two data sets; slow mechanisms take a part of them
+        #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1000..=100_000_000))]
+        runs: u32,
+        #[command(flatten)]
+        shown: Shown,
+    },
+    /// Train or measure once on a stand-in table of the policy's schema, with canaries, and guess which
+    Training(TrainingAudit),
+    /// Attack a released table: singling out, linkability, inference, membership, against a control
+    Release(ReleaseAudit),
+}
+
+/// What `dpsynth audit training` is asked.
+#[derive(Debug, Args)]
+pub(super) struct TrainingAudit {
+    #[command(flatten)]
+    pub(super) asked: Asked,
+    /// Canaries, each in the data or not by the toss of a coin
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=20_000))]
+    pub(super) canaries: u16,
+    #[command(flatten)]
+    pub(super) shown: Shown,
+}
+
+/// What `dpsynth audit release` is asked.
+#[derive(Debug, Args)]
+pub(super) struct ReleaseAudit {
+    /// Folder of the release
+    pub(super) folder: PathBuf,
+    /// The table that the release was made from
+    #[arg(long, value_name = "FILE")]
+    pub(super) against: PathBuf,
+    /// Records of the same population that the release was not made from
+    #[arg(long, value_name = "FILE")]
+    pub(super) control: PathBuf,
+    /// Records of people who ask whether the release shows that they took part
+    #[arg(long, value_name = "FILE")]
+    pub(super) canary: Option<PathBuf>,
+    /// Most attacks of each kind
+    #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(50..=100_000))]
+    pub(super) attacks: u32,
+    /// Seed of the choice of records; drawn at random by default
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    #[command(flatten)]
+    pub(super) shown: Shown,
+}
+
+/// How a result is shown.
+#[derive(Debug, Args)]
+pub(super) struct Shown {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum LedgerCommand {
     /// Show what has been spent on a data set, and what remains
     Show {
@@ -254,6 +338,11 @@ pub(super) enum LedgerCommand {
 pub(super) struct Explain {
     /// Code of the diagnostic, such as DPS4003
     pub(super) code: String,
+}
+
+/// Reads a public key.
+fn public_key(text: &str) -> Result<PublicKey, String> {
+    PublicKey::from_hex(text).ok_or_else(|| "write 64 lower-case hexadecimal digits".to_owned())
 }
 
 /// Engines by the names that flags use.

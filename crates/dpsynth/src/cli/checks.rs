@@ -13,7 +13,7 @@ use crate::verify::{Check, Outcome, verify, verify_ledger};
 /// Checks a release and prints every check.
 pub(super) fn release(args: &Verify) -> Result<(), CliError> {
     expect_folder(&args.folder)?;
-    let checks = verify(&args.folder, args.ledger.as_deref());
+    let checks = verify(&args.folder, args.ledger.as_deref(), args.key.as_ref());
     if args.json {
         print_json(&ReleaseVerification {
             release: args.folder.display().to_string(),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use dpsynth_audit::AuditError;
 use dpsynth_evaluate::EvaluateError;
 use dpsynth_privacy::NumberError;
 use dpsynth_privacy::ledger::LedgerError;
@@ -10,15 +11,22 @@ use dpsynth_table::{TableError, WriteError};
 use dpsynth_train::TrainError;
 use thiserror::Error;
 
+use crate::audits::AuditTablesError;
 use crate::folder::FolderError;
 use crate::plan::PlanError;
-use crate::policy::{Findings, PolicyError};
+use crate::policy::{Findings, LearnError, PolicyError};
 use crate::release::ReleaseError;
 use crate::synthesise::SynthesisError;
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug, Error)]
 pub(super) enum CliError {
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(
+        "the audit found something; do not rely on this build or this release, and report what was found"
+    )]
+    AuditFound,
     #[error(
         "dpsynth has a defect, met at {place}; please report it with this line, nothing was released and what was charged stays charged"
     )]
@@ -43,6 +51,8 @@ pub(super) enum CliError {
         "the policy names no data file; name it as `dpsynth release DATA`, or with `file` under `[dataset]` in the policy"
     )]
     DataMissing,
+    #[error(transparent)]
+    Learn(#[from] LearnError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error("{} holds no policy, so its rows cannot be checked; use the model of a release", .0.display())]
@@ -88,11 +98,21 @@ pub(super) enum CliError {
     Write(#[from] WriteError),
 }
 
+impl From<AuditTablesError> for CliError {
+    fn from(error: AuditTablesError) -> Self {
+        match error {
+            AuditTablesError::Audit(error) => Self::Audit(error),
+            AuditTablesError::Schema(error) => Self::Release(error),
+            AuditTablesError::Table(error) => Self::Table(error),
+        }
+    }
+}
+
 impl CliError {
     /// The codes of this family.
     pub(super) const CODES: &'static [&'static str] = &[
         "DPS5101", "DPS5102", "DPS5103", "DPS5104", "DPS5105", "DPS5106", "DPS5107", "DPS5108",
-        "DPS5109", "DPS5121", "DPS5122", "DPS9001",
+        "DPS5109", "DPS5121", "DPS5122", "DPS6010", "DPS9001",
     ];
 
     /// Wraps an error of the file system.
@@ -106,6 +126,8 @@ impl CliError {
     /// The stable code of the diagnostic.
     pub(super) fn code(&self) -> &'static str {
         match self {
+            Self::Audit(error) => error.code(),
+            Self::AuditFound => "DPS6010",
             Self::Defect { .. } => "DPS9001",
             Self::Evaluate(error) => error.code(),
             Self::Folder(error) => error.code(),
@@ -114,6 +136,7 @@ impl CliError {
             Self::FileExists(_) => "DPS5101",
             Self::Io { .. } => "DPS5102",
             Self::DataMissing => "DPS5103",
+            Self::Learn(error) => error.code(),
             Self::Ledger(error) => error.code(),
             Self::ModelWithoutPolicy(_) => "DPS5104",
             Self::Number { source, .. } => source.code(),
@@ -165,7 +188,9 @@ pub(super) fn blame(code: &str) -> Blame {
     match code {
         // More than the policy allows, more than remains, or a loosened cap.
         "DPS0208" | "DPS0209" | "DPS0210" | "DPS4050" | "DPS4051" | "DPS5121" => Blame::Refused,
-        "DPS5108" => Blame::Verification,
+        "DPS5108" | "DPS6010" | "DPS6011" => Blame::Verification,
+        // The core refused its own audit.
+        "DPS6001" => Blame::Bug,
         _ if code.starts_with("DPS03") || code.starts_with("DPS90") => Blame::Bug,
         _ => Blame::Input,
     }

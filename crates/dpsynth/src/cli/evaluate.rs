@@ -13,16 +13,17 @@ use dpsynth_table::{self as table, Format, ReadOptions, Schema, read_header, rea
 
 use super::args::Evaluate;
 use super::error::CliError;
-use super::{print, read_policy};
+use super::{print, read_policy, report};
 use crate::folder::{FolderError, MANIFEST};
 use crate::policy::Policy;
+use crate::release::ReleaseError;
 
 /// Compares a release with the real table and writes the figures beside it.
 pub(super) fn run(args: &Evaluate) -> Result<(), CliError> {
     let out = args.out.as_deref().unwrap_or(Path::new("evaluation"));
     // What can fail before a row is read fails first.
     outside_of_releases(out)?;
-    let policy = read_policy(&args.folder.join("policy.toml"))?;
+    let policy = policy_of(&args.folder)?;
     let real = Side::read(&args.against, &policy, policy.dataset.delimiter)?;
     let holdout = args
         .holdout
@@ -56,6 +57,16 @@ pub(super) fn run(args: &Evaluate) -> Result<(), CliError> {
     Ok(())
 }
 
+/// The policy of a release, with what was learned of the columns that it leaves open.
+fn policy_of(folder: &Path) -> Result<Policy, CliError> {
+    let policy = read_policy(&folder.join("policy.toml"))?;
+    if policy.open.is_empty() {
+        return Ok(policy);
+    }
+    let learned = report::read(folder)?.learned();
+    Ok(policy.completed(&learned).map_err(ReleaseError::from)?)
+}
+
 /// One table, as rules see it and as it is compared.
 struct Side {
     table: table::Table,
@@ -75,7 +86,7 @@ impl Side {
         let schema = policy
             .ruled_schema()
             .and_then(|schema| schema.without(&absent))
-            .map_err(crate::release::ReleaseError::from)?;
+            .map_err(ReleaseError::from)?;
         let mut ignored = policy.ignored.clone();
         ignored.extend(policy.identifiers());
         if let PrivacyUnit::User { column, .. } = &policy.privacy.unit {

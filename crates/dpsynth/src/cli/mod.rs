@@ -1,6 +1,7 @@
 //! The command line: reads flags, calls the library, prints.
 
 mod args;
+mod audit;
 mod checks;
 mod error;
 mod evaluate;
@@ -85,6 +86,7 @@ fn dispatch(command: &Command) -> Result<(), CliError> {
         Command::Report(form) => report::run(form),
         Command::Completions { shell } => manners::completions(*shell),
         Command::Man { folder } => manners::manual(folder),
+        Command::Audit(command) => audit::run(command),
         Command::Ledger(command) => ledger(command),
         Command::Explain(explain) => explain::run(explain),
     }

@@ -153,7 +153,7 @@ pub(super) fn open_model(path: &Path) -> Result<(Released<OpenedModel>, Policy),
         Opening::Model(error) => CliError::Train(error),
     })?;
     let policy = match model_notes::policy(&model.1) {
-        Some(Ok(policy)) => policy,
+        Some(Ok(policy)) => model_notes::completed(&policy, &model.1)?,
         Some(Err(findings)) => {
             let text = model.1.values().next().cloned().unwrap_or_default();
             return Err(CliError::PolicyFindings {

@@ -27,7 +27,7 @@ pub(super) fn run(args: &ReportForm) -> Result<(), CliError> {
 }
 
 /// Reads `report.json` of a release.
-fn read(folder: &Path) -> Result<Report, CliError> {
+pub(super) fn read(folder: &Path) -> Result<Report, CliError> {
     let path = folder.join("report.json");
     let bytes = std::fs::read(&path).map_err(|source| CliError::io(&path, source))?;
     Report::parse(&bytes).map_err(|error| CliError::NoReport {

@@ -71,7 +71,8 @@ fn describe(summary: &LedgerSummary) -> String {
     if unused {
         let _ = writeln!(
             text,
-            "\n  A charge without a release runs at this moment, or its run failed or crashed: it counts in full for ever."
+            "\n  A charge without a release runs at this moment, or its run failed or crashed, or it was made before\n  \
+             releases were recorded: it counts in full for ever."
         );
     }
     let key = match summary.public_key {

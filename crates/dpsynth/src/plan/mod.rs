@@ -2,6 +2,7 @@
 
 mod defaults;
 mod expect;
+mod learning;
 
 use dpsynth_privacy::{
     Adjacency, ChosenMarginals, Delta, DpEvent, DpSgd, Epsilon, Marginals, Mechanism,
@@ -18,6 +19,7 @@ use crate::policy::{Engine, ExpectedUnits, Policy, Tightened};
 use crate::readings::{Question, Readings};
 
 pub use expect::Expectation;
+pub(crate) use learning::FLOAT_STEPS;
 
 /// What a release will do: every number that its price, its noise and its model depend on.
 ///
@@ -98,6 +100,16 @@ pub struct MeasuredColumns {
 }
 
 impl MeasuredColumns {
+    fn new(policy: &Policy, schema: &Schema, pairs: PairChoice) -> Self {
+        let target = policy.model.target.as_deref();
+        Self {
+            codes: schema.codes(),
+            orders: code_orders(schema, &policy.ordered),
+            target: target.and_then(|target| schema.position(target)),
+            pairs,
+        }
+    }
+
     /// Number of codes of all columns.
     #[must_use]
     pub fn cells(&self) -> u32 {
@@ -157,6 +169,10 @@ pub struct Stage {
 pub enum Purpose {
     /// The noisy number of units, where the policy states none.
     UnitCount,
+    /// The categories of a column that the policy leaves open.
+    LearnedCategories,
+    /// The bounds of a column that the policy leaves open.
+    LearnedRange,
     /// Noisy marginals to which a model is fitted.
     Marginals,
     /// Noisy counts of each column, by class of the target where there is one, at which the
@@ -172,6 +188,8 @@ impl Purpose {
     pub fn describe(self) -> &'static str {
         match self {
             Self::UnitCount => "number of units",
+            Self::LearnedCategories => "categories left open",
+            Self::LearnedRange => "bounds left open",
             Self::Marginals => "marginals to fit",
             Self::StartingCounts => "counts to start from",
             Self::Training => "training steps (DP-SGD)",
@@ -219,12 +237,8 @@ impl ReleasePlan {
                 }),
             ));
         }
-        let columns = |pairs| MeasuredColumns {
-            codes: schema.codes(),
-            orders: code_orders(&schema, &policy.ordered),
-            target,
-            pairs,
-        };
+        mechanisms.extend(learning::stages(policy, asked.epsilon, asked.delta, units)?);
+        let columns = |pairs| MeasuredColumns::new(policy, &schema, pairs);
         let model = match engine {
             Engine::Decoder => {
                 mechanisms = budget.marginal_stages(mechanisms)?;
@@ -281,6 +295,27 @@ impl ReleasePlan {
             model,
             seed,
         })
+    }
+
+    /// Returns the plan for a policy that knows what was learned of the columns that it left open.
+    /// The stages, and so the price, stay as they are.
+    ///
+    /// # Errors
+    /// If the columns make no network.
+    pub fn completed(mut self, policy: &Policy) -> Result<Self, PlanError> {
+        let schema = policy.modelled_schema(self.engine)?;
+        match &mut self.model {
+            ModelPlan::Decoder(DecoderPlan { columns, .. })
+            | ModelPlan::Marginals(columns)
+            | ModelPlan::Copula(columns) => {
+                *columns = MeasuredColumns::new(policy, &schema, columns.pairs);
+            }
+            ModelPlan::Vae(vae) => {
+                let settings = defaults::settings(self.units, &schema.codes())?;
+                vae.shape = VaeShape::new(settings.network)?;
+            }
+        }
+        Ok(self)
     }
 
     /// Replaces the training by one that protects nobody, to see what privacy costs.

@@ -3,8 +3,9 @@
 use dpsynth_table::{After, Column, Domain, IdFormat, Missing, OutOfDomain};
 
 use super::domain::{categorical, date, datetime, float, integer};
-use super::finding::{BAD_TEXT, Finding};
+use super::finding::{BAD_TEXT, Finding, WRONG_TYPE};
 use super::head::reason;
+use super::learn::{Open, Unstated};
 use super::section::{Field, Kind, Section};
 
 /// What a `[[column]]` says.
@@ -15,6 +16,8 @@ pub(super) struct ColumnEntry {
     pub(super) reason: Option<String>,
     /// Whether the order of its categories means something.
     pub(super) order: CategoryOrder,
+    /// What the policy leaves open of it.
+    pub(super) open: Option<Unstated>,
     /// What becomes of the column.
     pub(super) fate: Fate,
 }
@@ -54,11 +57,16 @@ pub(super) fn column(
         Some(ColumnKind::Categorical) => order(section, out),
         _ => CategoryOrder::None,
     };
+    let mut open = None;
     let fate = match kind {
         Some(ColumnKind::Ignore) => Fate::Ignored,
         Some(ColumnKind::Id) => identifier(section, name, out),
         Some(kind) => {
-            kept(section, name, kind, missing_tokens, out).map_or(Fate::Broken, Fate::Kept)
+            let kept = kept(section, name, kind, missing_tokens, out);
+            kept.map_or(Fate::Broken, |(column, unstated)| {
+                open = unstated;
+                Fate::Kept(column)
+            })
         }
         None => {
             // Without a kind there is no telling which of the known keys belong.
@@ -70,6 +78,7 @@ pub(super) fn column(
         name: name.map(str::to_owned),
         reason,
         order,
+        open,
         fate,
     }
 }
@@ -90,7 +99,7 @@ fn kept(
     kind: ColumnKind,
     missing_tokens: &[String],
     out: &mut Vec<Finding>,
-) -> Option<Column> {
+) -> Option<(Column, Option<Unstated>)> {
     let missing = match section.optional("missing") {
         Some(field) => field.flag(out),
         None => Some(false),
@@ -102,6 +111,21 @@ fn kept(
     let out_of_domain = match section.optional("out_of_domain") {
         Some(field) => out_of_domain(&field, out),
         None => Some(OutOfDomain::Stop),
+    };
+    let open = match kind {
+        ColumnKind::Categorical => open_categories(section, out_of_domain.as_ref(), out)?,
+        ColumnKind::Float | ColumnKind::Integer => open_range(section, out)?,
+        _ => None,
+    };
+    // What lies beyond learned bounds is to be expected.
+    let out_of_domain = match (open, out_of_domain) {
+        (
+            Some(Unstated {
+                what: Open::Range, ..
+            }),
+            Some(OutOfDomain::Stop),
+        ) => Some(OutOfDomain::Clip),
+        (_, stated) => stated,
     };
     let after = match kind {
         ColumnKind::Date | ColumnKind::Datetime | ColumnKind::Float | ColumnKind::Integer => {
@@ -116,14 +140,20 @@ fn kept(
         ColumnKind::Boolean => Some(Domain::Categorical {
             categories: BOOLEANS.map(str::to_owned).to_vec(),
         }),
-        ColumnKind::Categorical => categorical(section, out),
-        ColumnKind::Integer => integer(section, out),
-        ColumnKind::Float => float(section, out),
+        ColumnKind::Categorical => match (open, &out_of_domain) {
+            (Some(_), Some(OutOfDomain::BecomesCategory(bucket))) => Some(Domain::Categorical {
+                categories: vec![bucket.clone()],
+            }),
+            (Some(_), _) => None,
+            (None, _) => categorical(section, out),
+        },
+        ColumnKind::Integer => integer(section, open, out),
+        ColumnKind::Float => float(section, open, out),
         ColumnKind::Date => date(section, out),
         ColumnKind::Datetime => datetime(section, out),
         ColumnKind::Id | ColumnKind::Ignore => None,
     };
-    Some(Column {
+    let column = Column {
         name: name?.to_owned(),
         domain: domain?,
         missing: if missing? {
@@ -134,8 +164,71 @@ fn kept(
         out_of_domain: out_of_domain?,
         missing_tokens: missing_tokens?,
         after: after?,
-    })
+    };
+    Some((column, open))
 }
+
+/// Reads whether the categories are to be learned, which needs a bucket for those that are not.
+fn open_categories(
+    section: &mut Section<'_>,
+    out_of_domain: Option<&OutOfDomain>,
+    out: &mut Vec<Finding>,
+) -> Option<Option<Unstated>> {
+    let Some(field) = section
+        .optional("categories")
+        .filter(|field| field.kind() == Kind::Text)
+    else {
+        return Some(None);
+    };
+    let share = share(section, out)?;
+    field.word(&[PRIVATE], out)?;
+    match out_of_domain {
+        Some(OutOfDomain::BecomesCategory(_)) => Some(Some(Unstated {
+            what: Open::Categories,
+            share,
+        })),
+        Some(_) => {
+            let help = "add `out_of_domain = { category = \"other\" }`";
+            let problem = "needs a category for what is too rare to be released";
+            field.blame(WRONG_TYPE, problem, help, out);
+            None
+        }
+        None => None,
+    }
+}
+
+/// Reads whether the bounds are to be learned.
+fn open_range(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Option<Unstated>> {
+    let Some(field) = section.optional("range") else {
+        return Some(None);
+    };
+    let share = share(section, out)?;
+    field.word(&[PRIVATE], out)?;
+    Some(Some(Unstated {
+        what: Open::Range,
+        share,
+    }))
+}
+
+/// Reads the share of ε that learning takes.
+fn share(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Option<f64>> {
+    let Some(field) = section.optional("share") else {
+        return Some(None);
+    };
+    let share = field.number(out)?;
+    if share > 0.0 && share <= MOST_SHARE {
+        return Some(Some(share));
+    }
+    let help = "write a share of epsilon above 0 and up to 0.5";
+    field.blame(WRONG_TYPE, format_args!("is {share}"), help, out);
+    None
+}
+
+/// The word for what is learned with noise.
+const PRIVATE: (&str, ()) = ("private", ());
+
+/// The most of ε that a policy may have one column take.
+const MOST_SHARE: f64 = 0.5;
 
 /// Reads what becomes of a cell outside the domain: a word, or the category that it becomes.
 fn out_of_domain(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<OutOfDomain> {
@@ -262,4 +355,6 @@ pub(super) const KEYS: &[&str] = &[
     "decimals",
     "format",
     "after",
+    "range",
+    "share",
 ];

@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use super::column::{self, CategoryOrder, ColumnEntry, Fate};
 use super::finding::{DUPLICATE, Finding, NOTHING_TO_MODEL, UNKNOWN_COLUMN, WRONG_COLUMN};
+use super::learn::Unstated;
 use super::place;
 use super::section::Field;
 use super::suggest::nearest;
@@ -65,6 +66,12 @@ impl<'a> Columns<'a> {
         (self.entries.iter().filter(meant))
             .filter_map(|entry| entry.column.name.clone())
             .collect()
+    }
+
+    /// Returns what is to be learned of columns that are left open.
+    pub(super) fn open(&self) -> BTreeMap<String, Unstated> {
+        let open = |entry: &Entry<'_>| Some((entry.column.name.clone()?, entry.column.open?));
+        self.entries.iter().filter_map(open).collect()
     }
 
     /// Returns why columns are as they are.
@@ -202,11 +209,21 @@ impl<'a> Columns<'a> {
             "an identifier"
         } else if derived.iter().any(|derived| derived == name) {
             "derived by a rule"
+        } else if self
+            .entry(name)
+            .is_some_and(|entry| entry.column.open.is_some())
+        {
+            "left open, so that its classes are not known beforehand"
         } else {
             return;
         };
         let problem = format_args!("is `{name}`, which is {fate}");
-        target.blame(WRONG_COLUMN, problem, "name a column that is modelled", out);
+        target.blame(
+            WRONG_COLUMN,
+            problem,
+            "name a column that is modelled and stated",
+            out,
+        );
     }
 
     /// Returns whether a column is an identifier that is made up.

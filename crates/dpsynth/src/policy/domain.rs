@@ -7,6 +7,7 @@ use dpsynth_table::{Cells, Domain};
 
 use super::defaults::{date_cells, float_cells, integer_cells, time_cells};
 use super::finding::{BAD_DATE, Finding, UNKNOWN_WORD, WRONG_TYPE};
+use super::learn::Unstated;
 use super::section::{Field, Kind, Section};
 
 pub(super) fn categorical(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Domain> {
@@ -14,11 +15,18 @@ pub(super) fn categorical(section: &mut Section<'_>, out: &mut Vec<Finding>) -> 
     Some(Domain::Categorical { categories })
 }
 
-pub(super) fn integer(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Domain> {
-    let [min, max] = ["min", "max"].map(|key| {
-        let field = section.required(key, out)?;
-        field.integer(i64::MIN, i64::MAX, out)
-    });
+pub(super) fn integer(
+    section: &mut Section<'_>,
+    open: Option<Unstated>,
+    out: &mut Vec<Finding>,
+) -> Option<Domain> {
+    let [min, max] = match open {
+        Some(_) => [Some(-WIDEST as i64), Some(WIDEST as i64)],
+        None => ["min", "max"].map(|key| {
+            let field = section.required(key, out)?;
+            field.integer(i64::MIN, i64::MAX, out)
+        }),
+    };
     let cells = cells(section, out);
     let (min, max) = (min?, max?);
     Some(Domain::Integer {
@@ -28,11 +36,23 @@ pub(super) fn integer(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Opti
     })
 }
 
-pub(super) fn float(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Domain> {
-    let [min, max] = ["min", "max"].map(|key| section.required(key, out)?.number(out));
+pub(super) fn float(
+    section: &mut Section<'_>,
+    open: Option<Unstated>,
+    out: &mut Vec<Finding>,
+) -> Option<Domain> {
     let decimals = match section.optional("decimals") {
         Some(field) => field.integer(0, i64::from(u8::MAX), out).map(Some),
         None => Some(None),
+    };
+    let [min, max] = match open {
+        // Numbers with their decimals have 15 digits at most.
+        Some(_) => {
+            let decimals = decimals.flatten().unwrap_or(0).clamp(3, 15) as i32;
+            let widest = WIDEST.min(10f64.powi(15 - decimals));
+            [Some(-widest), Some(widest)]
+        }
+        None => ["min", "max"].map(|key| section.required(key, out)?.number(out)),
     };
     let cells = cells(section, out);
     let (min, max) = (min?, max?);
@@ -191,6 +211,9 @@ fn count_of(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<u32> {
     let count = field.integer(0, i64::from(u32::MAX), out)?;
     u32::try_from(count).ok()
 }
+
+/// The widest bounds that can be learned.
+const WIDEST: f64 = 1e12;
 
 /// The format of a date column that does not say.
 const DEFAULT_DATE_FORMAT: &str = "%Y-%m-%d";

@@ -50,6 +50,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("at_least", "at_least = 0"),
     ("at_most", "at_most = 7200"),
     ("category", "category = \"other\""),
+    ("share", "share = 0.05"),
     ("missing", "missing = true"),
     ("out_of_domain", "out_of_domain = \"stop\""),
     ("enforce", "enforce = \"redraw\""),

@@ -15,6 +15,7 @@ mod domain;
 mod finding;
 mod head;
 mod keys;
+mod learn;
 mod place;
 mod read;
 mod rule;
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use finding::{CODES, Finding, Findings};
+pub use learn::{LearnError, LearnedDomain, Open, Unstated};
 pub use tighten::{PolicyError, Tightened};
 
 /// What the owner of a data set allows.
@@ -55,6 +57,9 @@ pub struct Policy {
     pub ignored: Vec<String>,
     /// Columns of categories that are listed from the least to the most.
     pub ordered: Vec<String>,
+    /// What is to be learned of columns that the policy leaves open, by column. Until then the schema
+    /// has a bucket alone, or the widest bounds, in their place.
+    pub open: BTreeMap<String, Unstated>,
     /// Why a column's bounds or categories are what they are, by column.
     pub column_reasons: BTreeMap<String, String>,
     /// What a sensible row is, ready to be enforced.

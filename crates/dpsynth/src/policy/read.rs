@@ -115,6 +115,7 @@ fn root<'a>(table: &'a DeTable<'a>, text: &str, out: &mut Vec<Finding>) -> Optio
         schema: schema?,
         ignored: columns.ignored(),
         ordered: columns.ordered(),
+        open: columns.open(),
         column_reasons: columns.reasons(),
         rules: compiled?,
         rule_reasons: rules.iter().filter_map(RuleEntry::named_reason).collect(),

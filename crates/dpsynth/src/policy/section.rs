@@ -60,7 +60,9 @@ impl<'a> Section<'a> {
 
     /// Returns the value of `key`, if it is there.
     pub(super) fn optional(&mut self, key: &'static str) -> Option<Field<'a>> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         let value = self.table.get(key)?;
         Some(Field {
             key,

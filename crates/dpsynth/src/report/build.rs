@@ -1,5 +1,7 @@
 //! Putting a report together.
 
+use std::collections::BTreeMap;
+
 use dpsynth_constraints::{RuleKind, RuleOutcome, RuleSpec};
 use dpsynth_privacy::ledger::{Booking, ChargeReceipt, LedgerSummary};
 use dpsynth_privacy::{DpEvent, PrivacyUnit, Taint};
@@ -11,8 +13,9 @@ use super::{
     SynthesisSection, UniverseSection, claim, rates, standards::tags,
 };
 use crate::plan::{ModelPlan, PlanError, ReleasePlan};
-use crate::policy::Policy;
+use crate::policy::{LearnedDomain, Policy};
 use crate::quality::Quality;
+use crate::self_audit::SelfAuditSection;
 
 /// What a report is made of.
 pub struct Ingredients<'a> {
@@ -30,6 +33,10 @@ pub struct Ingredients<'a> {
     pub outcomes: &'a [RuleOutcome],
     /// The table beside the noisy counts, where there are any.
     pub quality: Option<Quality>,
+    /// What the self test found before anything was charged.
+    pub self_audit: SelfAuditSection,
+    /// What was learned of columns that the policy left open, by column.
+    pub learned: &'a BTreeMap<String, LearnedDomain>,
 }
 
 /// Builds the report of a release.
@@ -124,7 +131,12 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             .map(|column| ColumnSection {
                 name: column.name.clone(),
                 domain: domain(column),
-                provenance: "stated in the policy (public)".to_owned(),
+                provenance: match from.learned.contains_key(&column.name) {
+                    true => "learned with noise, by a mechanism that was paid for",
+                    false => "stated in the policy (public)",
+                }
+                .to_owned(),
+                learned: from.learned.get(&column.name).cloned(),
                 reason: policy.column_reasons.get(&column.name).cloned(),
             })
             .collect(),
@@ -145,6 +157,7 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             modelled_columns: policy.modelled().into_iter().map(str::to_owned).collect(),
         },
         quality: from.quality.clone(),
+        self_audit: from.self_audit.clone(),
         not_covered: not_covered(policy),
         how_to_check: HOW_TO_CHECK.iter().map(|&line| line.to_owned()).collect(),
         standards: tags(),

@@ -32,10 +32,24 @@ fn write(page: &mut String, report: &Report) -> std::fmt::Result {
     quality(page, report)?;
     list(page, "What the claim does not cover", &report.not_covered)?;
     list(page, "How to check it", &report.how_to_check)?;
+    self_audit(page, report)?;
     if let Some(why) = &report.not_private {
         writeln!(page, "> **THIS IS NOT A PRIVATE RELEASE.** It was {why}.")?;
     }
     Ok(())
+}
+
+fn self_audit(page: &mut String, report: &Report) -> std::fmt::Result {
+    let audit = &report.self_audit;
+    let run = audit.checks.iter().filter(|it| it.outcome == "passed");
+    writeln!(
+        page,
+        "Before anything was charged, {} of {} checks of the self test ran and found nothing, in {:.1} seconds; {}.\n",
+        run.count(),
+        audit.checks.len(),
+        audit.seconds,
+        audit.caution
+    )
 }
 
 fn privacy(page: &mut String, report: &Report) -> std::fmt::Result {

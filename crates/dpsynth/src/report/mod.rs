@@ -1,8 +1,9 @@
 //! The privacy budget report: what was promised, what it cost, and how to check it.
 //!
 //! A report is a pure function of the policy, the plan, the charge in the ledger and what
-//! enforcing the rules did to synthetic rows. It holds no clock and computes no privacy number:
-//! every figure is taken from where it was computed.
+//! enforcing the rules did to synthetic rows, and of what the self test found before the data was
+//! opened. It computes no privacy number: every figure is taken from where it was computed, and no
+//! clock ran while the data was open.
 
 mod build;
 mod claim;
@@ -12,6 +13,8 @@ mod other_words;
 mod registry;
 mod standards;
 
+use std::collections::BTreeMap;
+
 use dpsynth_constraints::RuleOutcome;
 use dpsynth_privacy::{Adjacency, DpEvent, Mechanism, PrivacyUnit};
 use dpsynth_train::{FitPlan, Network, Optimiser};
@@ -19,8 +22,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::plan::Purpose;
+use crate::policy::LearnedDomain;
 use crate::quality::Quality;
 use crate::readings::Readings;
+use crate::self_audit::SelfAuditSection;
 
 pub use build::{Ingredients, build};
 pub use claim::claim;
@@ -74,6 +79,8 @@ pub struct Report {
     /// model was not fitted to counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<Quality>,
+    /// What the self test found before anything was charged.
+    pub self_audit: SelfAuditSection,
     /// What the claim does not cover.
     pub not_covered: Vec<String>,
     /// How to check the release.
@@ -233,8 +240,11 @@ pub struct ColumnSection {
     pub name: String,
     /// Its kind and its public domain, in words.
     pub domain: String,
-    /// Where the domain comes from: always the policy, in this version.
+    /// Where the domain comes from: the policy, or a mechanism.
     pub provenance: String,
+    /// What was learned of the column, where the policy left it open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learned: Option<LearnedDomain>,
     /// The owner's reason.
     pub reason: Option<String>,
 }
@@ -301,6 +311,15 @@ pub enum ModelSection {
 }
 
 impl Report {
+    /// Returns what was learned of columns that the policy left open, by column.
+    #[must_use]
+    pub fn learned(&self) -> BTreeMap<String, LearnedDomain> {
+        let columns = self.columns.iter();
+        columns
+            .filter_map(|column| Some((column.name.clone(), column.learned.clone()?)))
+            .collect()
+    }
+
     /// Reads a report; unknown fields are refused.
     ///
     /// # Errors

@@ -207,7 +207,7 @@ fn implementation(entry: &mut Entry, report: &Report) {
         2,
         "preprocessing_and_hyperparameter_tuning",
         [
-            "Bounds, categories and rules are stated in a public policy and are not taken from the data.".to_owned(),
+            provenance(report),
             "Nothing was tuned on the data: what is spent on what follows from the policy and public figures alone.".to_owned(),
             format!("{COMPLETE}: what was looked at in the data before the policy was written"),
         ]
@@ -235,6 +235,19 @@ fn implementation(entry: &mut Entry, report: &Report) {
     entry.list(2, "mechanisms", mechanisms.into_iter());
     let reason = report.policy.reason.as_deref().unwrap_or(COMPLETE);
     entry.list(2, "justification", std::iter::once(reason.to_owned()));
+}
+
+/// Where bounds and categories come from.
+fn provenance(report: &Report) -> String {
+    let learned: Vec<String> = report.learned().into_keys().collect();
+    if learned.is_empty() {
+        return "Bounds, categories and rules are stated in a public policy and are not taken from the data.".to_owned();
+    }
+    format!(
+        "Bounds, categories and rules are stated in a public policy, but for the columns {}: theirs were learned by mechanisms that \
+         were paid for and are listed below.",
+        learned.join(", ")
+    )
 }
 
 /// YAML that is written line by line.

@@ -35,7 +35,7 @@ type Tags = (
     &'static [&'static str],
 );
 
-const TAGS: [Tags; 11] = [
+const TAGS: [Tags; 12] = [
     (
         "claim",
         &["privacy parameter ε", "unit of privacy"],
@@ -78,6 +78,11 @@ const TAGS: [Tags; 11] = [
         &["8 identifiability assessment and mitigation"],
     ),
     ("quality", &["utility and bias"], &["7 data assessment"]),
+    (
+        "self_audit",
+        &["algorithms and correctness"],
+        &["8 identifiability assessment and mitigation"],
+    ),
     (
         "not_covered",
         &["trust model", "side channels"],

@@ -41,6 +41,20 @@ fn a_ledger_without_its_key_is_verified_but_not_charged() {
 
 #[cfg(unix)]
 #[test]
+fn one_ledger_has_one_key_by_whichever_link_it_is_called() {
+    let place = Place::new();
+    let _ = charge(&mut place.open());
+    let elsewhere = Place::new();
+    std::os::unix::fs::symlink(place.path(), elsewhere.path()).expect("a link");
+    let _ = charge(&mut elsewhere.open());
+    let _ = charge(&mut place.open());
+    assert_eq!(elsewhere.files(), 1);
+    let found = audit(&elsewhere.path()).expect("a sound ledger");
+    assert_eq!((found.key, found.summary.charges.len()), (KeyState::Own, 3));
+}
+
+#[cfg(unix)]
+#[test]
 fn the_key_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let place = Place::new();
@@ -248,6 +262,16 @@ fn a_ledger_from_before_keys_is_read_and_charged_once_it_is_adopted() {
         (line.clone().into_bytes(), 1)
     );
 
+    // Where a checkpoint lies, there was a signed ledger: this one was put in its place.
+    let other = Place::new();
+    drop(other.open());
+    place.put_checkpoint(&other.checkpoint());
+    let error = adopt(&place.path()).expect_err("another ledger's checkpoint");
+    assert!(
+        matches!(error, LedgerError::CheckpointDamaged { .. }),
+        "{error}"
+    );
+    std::fs::remove_file(place.beside(".head")).expect("a checkpoint");
     let adopted = adopt(&place.path()).expect("a sound ledger");
     assert_eq!(adopted.id, id);
     assert!(adopted.public_key.is_some());
@@ -289,6 +313,17 @@ fn a_ledger_from_before_keys_is_read_and_charged_once_it_is_adopted() {
         ),
         "{error}"
     );
+}
+
+#[test]
+fn what_is_not_there_cannot_be_adopted() {
+    let place = Place::new();
+    let error = adopt(&place.path()).expect_err("no ledger");
+    assert!(
+        matches!(error, LedgerError::Io { action: "open", .. }),
+        "{error}"
+    );
+    assert_eq!(place.files(), 0);
 }
 
 #[test]

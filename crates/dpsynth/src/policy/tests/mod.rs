@@ -90,6 +90,12 @@ sql = '"age" >= 16'
 [output]
 rows = 500
 format = "parquet"
+
+[universe]
+name = "citizens"
+ledger = "spent/citizens.jsonl"
+epsilon_for_life = 12
+delta_for_life = 2e-5
 "#;
 
 /// The sections of a valid policy, by key.
@@ -192,6 +198,15 @@ fn every_key_is_read() {
     assert_eq!(privacy.expected_units, ExpectedUnits::Public(71_000));
     assert_eq!(privacy.reason.as_deref(), Some("agreed"));
 
+    let universe = policy.universe.as_ref().expect("a universe");
+    assert_eq!(universe.name, "citizens");
+    assert_eq!(
+        universe.ledger_beside(Path::new("policies/clinic.toml")),
+        Path::new("policies/spent/citizens.jsonl")
+    );
+    assert_eq!(universe.epsilon_for_life.value(), 12.0);
+    assert_eq!(universe.delta_for_life.value(), 2e-5);
+
     assert_eq!(policy.model.engine, Engine::Vae);
     assert_eq!(policy.model.target.as_deref(), Some("outcome"));
     assert_eq!(policy.ignored, ["patient"]);
@@ -224,6 +239,25 @@ fn every_key_is_read() {
         &admitted.domain,
         Domain::Date { cells: Cells::Linear { count: 32 }, format, .. } if format == "%d.%m.%Y"
     ));
+}
+
+#[test]
+fn a_universe_is_named_has_caps_and_is_not_needed() {
+    assert_eq!(valid("").universe, None);
+    let universe = "[universe]\nname = \"all\"\nepsilon_for_life = 1\ndelta_for_life = 1e-6\n";
+    let read = valid(universe).universe.expect("a universe");
+    assert_eq!(read.ledger, Path::new("all.universe.jsonl"));
+    for (from, to) in [
+        ("name = \"all\"\n", ""),
+        ("\"all\"", "\"a/b\""),
+        ("epsilon_for_life = 1\n", ""),
+        ("epsilon_for_life = 1\n", "epsilon_for_life = 0\n"),
+        ("1e-6", "0.1"),
+        ("name", "epsilon_per_release = 1\nname"),
+    ] {
+        let text = complete(&universe.replacen(from, to, 1), &PARTS);
+        assert_eq!(refused(&text).iter().count(), 1, "{text}");
+    }
 }
 
 #[test]

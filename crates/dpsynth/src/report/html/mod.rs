@@ -59,6 +59,8 @@ pub fn html(report: &Report) -> String {
         ul { @for line in &report.not_covered { li { (code_spans(line)) } } }
         h2 id="check" { "How to check it" }
         ul { @for line in &report.how_to_check { li { (code_spans(line)) } } }
+        h3 { "The self test" }
+        (tables::self_test(report))
         h2 id="standards" { "Where to look for what a guide asks" }
         (tables::standards(report))
         h2 id="sign" { "Signatures" }

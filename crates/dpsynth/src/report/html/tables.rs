@@ -142,6 +142,37 @@ pub(super) fn quality(quality: &Quality) -> Markup {
     }
 }
 
+/// What the self test found.
+pub(super) fn self_test(report: &Report) -> Markup {
+    let audit = &report.self_audit;
+    let mut grid = Grid::new(
+        "Every check of the self test",
+        &[
+            ("check", Align::Word),
+            ("measured", Align::Number),
+            ("at most", Align::Number),
+            ("outcome", Align::Word),
+        ],
+    );
+    for check in &audit.checks {
+        grid.row([
+            &check.name,
+            &format!("{:.3e}", check.statistic),
+            &format!("{:.3e}", check.limit),
+            &check.outcome.replace('_', " "),
+        ]);
+    }
+    let ran = audit
+        .checks
+        .iter()
+        .filter(|check| check.outcome == "passed");
+    fragment! {
+        p { "Before anything was charged, " (ran.count()) " of " (audit.checks.len()) " checks of the self test ran and found nothing; "
+            (audit.caution) "." }
+        details { summary { "Check by check" } (grid.render()) }
+    }
+}
+
 /// Themes and clauses.
 pub(super) fn standards(report: &Report) -> Markup {
     let mut grid = Grid::new(

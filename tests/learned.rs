@@ -1,0 +1,220 @@
+//! Columns that a policy leaves open: what is learned of them, and what must never be.
+
+use crate::program::Workplace;
+
+const POLICY: &str = r#"version = 1
+
+[dataset]
+name = "shop"
+file = "data.csv"
+
+[privacy]
+unit = UNIT
+epsilon_per_release = 4.0
+delta_per_release = 1e-6
+epsilon_for_life = 30.0
+delta_for_life = 1e-5
+expected_units = 4000
+
+[output]
+rows = 2000
+
+[[column]]
+name = "customer"
+kind = "id"
+
+[[column]]
+name = "town"
+kind = "categorical"
+categories = "private"
+share = 0.2
+out_of_domain = { category = "elsewhere" }
+
+[[column]]
+name = "spent"
+kind = "float"
+range = "private"
+decimals = 2
+
+[[column]]
+name = "visits"
+kind = "integer"
+range = "private"
+out_of_domain = "clip"
+"#;
+
+const TOWNS: [&str; 3] = ["Ayr", "Bonn", "Chur"];
+
+/// Bytes that occur nowhere by chance: the town of a single customer, who spent most.
+const RARE: &str = "Zq7VILLAGEx";
+const MOST_SPENT: &str = "87654321.99";
+
+/// Two rows of each customer, and one of each of those who are rare.
+fn table(rows: usize) -> String {
+    let mut text = String::from("customer,town,spent,visits\n");
+    for row in 0..rows {
+        let (customer, town) = (row / 2, TOWNS[row % 3]);
+        let spent = (row * 7919 % 9000) as f64 / 100.0;
+        text.push_str(&format!("c{customer},{town},{spent:.2},{}\n", row % 40));
+    }
+    for village in 0..40 {
+        text.push_str(&format!("v{village},{RARE}{village},{MOST_SPENT},999999\n"));
+    }
+    text
+}
+
+fn workplace(unit: &str, rows: usize) -> Workplace {
+    let here = Workplace::new();
+    let policy = POLICY.replace("UNIT", unit);
+    here.write("dpsynth.toml", policy.replace("4000", &rows.to_string()));
+    here.write("data.csv", table(rows));
+    here
+}
+
+#[test]
+fn frequent_categories_and_bounds_are_learned_and_rare_ones_are_not() {
+    for unit in ["\"row\"", "{ user = \"customer\", max_rows = 2 }"] {
+        let here = workplace(unit, 4000);
+        let run = here.run(&["release", "--out", "out", "--seed", "1"]);
+        assert_eq!(run.code, 0, "{}", run.err);
+
+        let report: serde_json::Value =
+            serde_json::from_str(&here.read("out/report.json")).unwrap();
+        let learned = |name: &str| {
+            let columns = report["columns"].as_array().unwrap();
+            let column = columns
+                .iter()
+                .find(|column| column["name"] == name)
+                .unwrap();
+            assert!(column["provenance"].as_str().unwrap().contains("noise"));
+            column["learned"].clone()
+        };
+        assert_eq!(learned("town")["categories"], serde_json::json!(TOWNS));
+        let range = |name| {
+            let range = &learned(name)["range"];
+            (
+                range["min"].as_f64().unwrap(),
+                range["max"].as_f64().unwrap(),
+            )
+        };
+        let (low, high) = range("spent");
+        assert!(
+            low <= 0.1 && (90.0..=1000.0).contains(&high),
+            "{low} {high}"
+        );
+        let (low, high) = range("visits");
+        assert!(low <= 0.0 && (39.0..=200.0).contains(&high), "{low} {high}");
+        let purposes: Vec<&str> = report["mechanisms"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|mechanism| mechanism["purpose"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            purposes,
+            [
+                "learned_range",
+                "learned_categories",
+                "learned_range",
+                "marginals"
+            ]
+        );
+
+        // Nothing of a single customer, in any file, the ledger among them; nor anybody's name.
+        for (path, bytes) in here.files() {
+            if path.ends_with("data.csv") {
+                continue;
+            }
+            for secret in [RARE, MOST_SPENT, "999999"] {
+                let found = bytes
+                    .windows(secret.len())
+                    .any(|window| window == secret.as_bytes());
+                assert!(!found, "{} holds {secret}", path.display());
+            }
+        }
+        let synthetic = here.read("out/synthetic.csv");
+        let rows = synthetic
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').next().unwrap());
+        let mut elsewhere = 0;
+        for town in rows {
+            elsewhere += usize::from(town == "elsewhere");
+            assert!(town == "elsewhere" || TOWNS.contains(&town), "{town}");
+        }
+        assert!(
+            elsewhere < 200,
+            "{elsewhere} of 2,000 rows, where 20 are meant"
+        );
+
+        let run = here.run(&["verify", "out", "--ledger", "shop.ledger.jsonl"]);
+        assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+        let run = here.run(&[
+            "sample",
+            "out/model.safetensors",
+            "--rows",
+            "50",
+            "--out",
+            "more.csv",
+        ]);
+        assert_eq!(run.code, 0, "{}", run.err);
+        assert_eq!(here.read("more.csv").lines().count(), 51);
+    }
+}
+
+#[test]
+fn every_engine_takes_open_columns() {
+    for engine in ["marginals", "copula", "vae"] {
+        let here = workplace("\"row\"", 500);
+        let run = here.run(&["release", "--out", "out", "--seed", "1", "--engine", engine]);
+        assert_eq!(run.code, 0, "{engine}: {}", run.err);
+        let run = here.run(&["verify", "out"]);
+        assert_eq!(run.code, 0, "{engine}: {}", run.out);
+    }
+}
+
+#[test]
+fn a_faulty_table_costs_nothing_although_columns_are_open() {
+    let here = workplace("\"row\"", 500);
+    here.write("data.csv", table(500) + "x,Ayr,a lot,3\n");
+    let run = here.run(&["release", "--out", "out"]);
+    assert_eq!(run.code, 2, "{}", run.err);
+    let run = here.run(&["ledger", "show"]);
+    assert!(run.out.contains("handed back unused"), "{}", run.out);
+}
+
+#[test]
+fn what_is_open_is_stated_completely() {
+    for (from, to, finding) in [
+        (
+            "out_of_domain = { category = \"elsewhere\" }\n",
+            "",
+            "DPS40",
+        ),
+        ("share = 0.2", "share = 0.6", "DPS40"),
+        ("share = 0.2", "share = 0", "DPS40"),
+        (
+            "range = \"private\"\ndecimals",
+            "range = \"secret\"\ndecimals",
+            "DPS40",
+        ),
+        (
+            "range = \"private\"\ndecimals",
+            "range = \"private\"\nmin = 0\ndecimals",
+            "DPS40",
+        ),
+        (
+            "[output]",
+            "[model]\ntarget = \"town\"\n\n[output]",
+            "DPS40",
+        ),
+    ] {
+        let here = workplace("\"row\"", 500);
+        let policy = POLICY.replace("UNIT", "\"row\"");
+        assert!(policy.contains(from), "{from}");
+        here.write("dpsynth.toml", policy.replacen(from, to, 1));
+        let run = here.run(&["plan"]);
+        assert_eq!(run.code, 2, "{to}: {}", run.err);
+        assert!(run.err.contains(finding), "{to}: {}", run.err);
+    }
+}
