@@ -4,6 +4,7 @@ use dpsynth_page::picture::{Part, Texture, Words, stacked};
 use dpsynth_page::{Align, Grid};
 use maud::{Markup, html as fragment};
 
+use super::code_spans;
 use crate::report::claim::{delta_text, epsilon_down, epsilon_up};
 use crate::report::markdown::{adjacency, unit};
 use crate::report::{LedgerSection, LedgerSums, Report, UniverseSection};
@@ -25,7 +26,7 @@ pub(super) fn section(report: &Report) -> Markup {
                     dd { (epsilon_down(ledger.after.epsilon_remaining)) small { "of " (ledger.epsilon_for_life) } } }
             }
         }
-        p { "The unit of the claim is " strong { (unit(&privacy.unit)) } ". Neighbouring data sets " (adjacency(privacy.adjacency))
+        p { "The unit of the claim is " strong { (code_spans(&unit(&privacy.unit))) } ". Neighbouring data sets " (adjacency(privacy.adjacency))
             ". The larger ε, the weaker the protection." }
         @if let Some(ledger) = &report.ledger {
             (over_all_releases("ε over all releases of this data set", ledger.epsilon_for_life, &ledger.before, &ledger.after, spent_here))
