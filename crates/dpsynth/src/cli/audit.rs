@@ -57,10 +57,11 @@ fn released(asked: &ReleaseAudit) -> Result<(), CliError> {
     let path = asked.folder.join("report.json");
     let report = std::fs::read(&path).map_err(|source| CliError::io(&path, source))?;
     // What the policy left open, the report says as it was learned.
-    let report = Report::parse(&report).map_err(|_| CliError::VerificationFailed)?;
+    let report =
+        Report::parse(&report).map_err(|_| CliError::VerificationFailed { what: "release" })?;
     let policy = policy
         .completed(&report.learned())
-        .map_err(|_| CliError::VerificationFailed)?;
+        .map_err(|_| CliError::VerificationFailed { what: "release" })?;
     let tables = ReleaseTables::read(
         &policy,
         &asked.folder,
