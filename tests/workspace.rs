@@ -151,11 +151,12 @@ fn crates_depend_on_nothing_but_what_is_allowed() {
 #[test]
 fn every_code_has_its_section_and_every_section_its_code() {
     let mut codes = BTreeSet::new();
-    let families: [&[&str]; 19] = [
+    let families: [&[&str]; 20] = [
         dpsynth::cli::CODES,
         dpsynth::folder::FolderError::CODES,
         dpsynth::plan::PlanError::CODES,
         dpsynth::policy::CODES,
+        dpsynth::policy::LearnError::CODES,
         dpsynth::policy::PolicyError::CODES,
         dpsynth::release::ReleaseError::CODES,
         dpsynth::self_audit::SelfAuditError::CODES,
