@@ -175,6 +175,7 @@ fn every_code_has_its_section_and_every_section_its_code() {
         dpsynth::folder::FolderError::CODES,
         dpsynth::plan::PlanError::CODES,
         dpsynth::policy::CODES,
+        dpsynth::policy::LearnError::CODES,
         dpsynth::policy::PolicyError::CODES,
         dpsynth::release::ReleaseError::CODES,
         dpsynth::self_audit::SelfAuditError::CODES,

@@ -133,11 +133,12 @@ fn columns(schema: &Schema, codes: Vec<u16>) -> Result<AuditTable, AuditTablesEr
         .map(|(index, (column, coder))| {
             let present = |code: u16| (Some(code) != coder.missing_code()).then_some(code);
             match column.domain {
-                Domain::Integer { .. } | Domain::Float { .. } | Domain::Date { .. } => {
-                    AuditColumn::Numeric(
-                        cells(index).map(|it| present(it).map(f64::from)).collect(),
-                    )
-                }
+                Domain::Integer { .. }
+                | Domain::Float { .. }
+                | Domain::Date { .. }
+                | Domain::Timestamp { .. } => AuditColumn::Numeric(
+                    cells(index).map(|it| present(it).map(f64::from)).collect(),
+                ),
                 _ => AuditColumn::Category(
                     cells(index).map(|it| present(it).map(u32::from)).collect(),
                 ),

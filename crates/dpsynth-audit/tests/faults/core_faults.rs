@@ -115,7 +115,10 @@ pub(crate) const CAUGHT: [(Fault, Part); 34] = [
 pub(crate) fn caught(fault: Fault, part: Part) -> Option<String> {
     match with(fault, || part.run()) {
         Ok(checks) => found(&checks).first().map(|name| (*name).to_owned()),
-        Err(error) => Some(format!("refused: {error}")),
+        Err(AuditError::Refused { code, .. }) => {
+            Some(format!("refused by the core itself ({code})"))
+        }
+        Err(error) => Some(error.code().to_owned()),
     }
 }
 

@@ -11,6 +11,7 @@ use super::error::CliError;
 use super::plan::plan;
 use super::{print, public_seed, read_policy};
 use crate::audits::{ReleaseTables, training_checks};
+use crate::report::Report;
 
 /// Runs an audit, prints it, and fails if it found something.
 pub(super) fn run(command: &AuditCommand) -> Result<(), CliError> {
@@ -53,6 +54,14 @@ fn training(asked: &TrainingAudit) -> Result<(), CliError> {
 /// Attacks on a release folder.
 fn released(asked: &ReleaseAudit) -> Result<(), CliError> {
     let policy = read_policy(&asked.folder.join("policy.toml"))?;
+    let path = asked.folder.join("report.json");
+    let report = std::fs::read(&path).map_err(|source| CliError::io(&path, source))?;
+    // What the policy left open, the report says as it was learned.
+    let report =
+        Report::parse(&report).map_err(|_| CliError::VerificationFailed { what: "release" })?;
+    let policy = policy
+        .completed(&report.learned())
+        .map_err(|_| CliError::VerificationFailed { what: "release" })?;
     let tables = ReleaseTables::read(
         &policy,
         &asked.folder,

@@ -133,14 +133,14 @@ pub enum LearnError {
 
 impl LearnError {
     /// The codes of this family.
-    pub const CODES: &'static [&'static str] = &["DPS5020", "DPS5021"];
+    pub const CODES: &'static [&'static str] = &["DPS5020", "DPS5029"];
 
     /// The stable code of the diagnostic.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Inconsistent => "DPS5020",
-            Self::OtherColumns => "DPS5021",
+            Self::OtherColumns => "DPS5029",
         }
     }
 }
