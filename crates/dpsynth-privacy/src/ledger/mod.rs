@@ -11,7 +11,7 @@
 //! long the ledger was after the last write. A line that was changed, moved or taken out is found
 //! from the ledger alone, a rewritten chain by its signatures, a ledger that was cut or replaced
 //! by an older copy from the checkpoint. Who puts back the checkpoint together with the ledger is
-//! found only by comparison with a report: see [`audit`] and [`LedgerSummary::head_hash`].
+//! found only by comparison with a report: see [`audit()`] and [`LedgerSummary::head_hash`].
 //!
 //! Losses add up by basic composition, in exact decimal arithmetic. Whatever is in doubt counts
 //! as spent: a charge whose release crashed stays, and a charge is refunded only by handing back
@@ -254,7 +254,7 @@ impl Ledger {
 /// agree with it.
 ///
 /// # Errors
-/// As [`audit`], and if the ledger does not agree with its checkpoint.
+/// As [`audit()`], and if the ledger does not agree with its checkpoint.
 pub fn read(path: &Path) -> Result<LedgerSummary, LedgerError> {
     let audit = audit(path)?;
     audit.checkpoint?;
@@ -266,7 +266,7 @@ pub fn read(path: &Path) -> Result<LedgerSummary, LedgerError> {
 /// there is none. Compare the ledger with every published report first.
 ///
 /// # Errors
-/// As [`audit`], if the ledger does not agree with its checkpoint, its key is missing, or the file
+/// As [`audit()`], if the ledger does not agree with its checkpoint, its key is missing, or the file
 /// system refuses.
 pub fn adopt(path: &Path) -> Result<LedgerSummary, LedgerError> {
     opening::adopt(path)
