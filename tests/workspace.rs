@@ -170,7 +170,7 @@ fn crates_depend_on_nothing_but_what_is_allowed() {
 #[test]
 fn every_code_has_its_section_and_every_section_its_code() {
     let mut codes = BTreeSet::new();
-    let families: [&[&str]; 20] = [
+    let families: [&[&str]; 21] = [
         dpsynth::cli::CODES,
         dpsynth::folder::FolderError::CODES,
         dpsynth::plan::PlanError::CODES,

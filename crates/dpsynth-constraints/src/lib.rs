@@ -36,6 +36,7 @@
 //!     missing: Missing::Refused,
 //!     out_of_domain: OutOfDomain::Stop,
 //!     missing_tokens: vec![],
+//!     after: None,
 //! }])
 //! .expect("the schema is complete");
 //! let adults = RuleSpec {

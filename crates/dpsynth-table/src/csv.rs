@@ -533,10 +533,8 @@ mod tests {
             cells(text.as_bytes()).unwrap()[..2],
             [cell.clone(), cell.clone()]
         );
-        for text in [
-            format!("a,b\n1,{cell}y\n"),
-            format!("a,b\n1,\"{cell}yyyyyy"),
-        ] {
+        let long = "x".repeat(4 * CELL_LIMIT);
+        for text in [format!("a,b\n1,{cell}y\n"), format!("a,b\n1,\"{long}")] {
             let (record, column) = (Some(1), 2);
             assert_eq!(
                 cells(text.as_bytes()),

@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use dpsynth_privacy::{Cells, OpenCategories, Paid, PrivacyUnit, Private, Quantiles, RecordsError};
+use dpsynth_privacy::{
+    Cells, LaplaceCounts, OpenCategories, OwnedRows, Paid, PrivacyUnit, Private, Records,
+    RecordsError,
+};
 use dpsynth_table::{
     ColumnValues, Domain, OwnerColumn, ReadOptions, Schema, TableError, read_column,
 };
 
-use crate::plan::FLOAT_STEPS;
+use crate::plan::{FLOAT_STEPS, candidates, doubt};
 use crate::policy::{LearnedDomain, Open, Policy};
 use crate::release::ReleaseError;
 
 /// The cells of one open column.
 pub(crate) enum OpenCells {
     Texts(Private<Cells<String>>),
-    Numbers(Private<Cells<i64>>),
+    /// Between which candidates for a bound each number lies.
+    Numbers(Private<Records>),
 }
 
 /// Where an open column is, and who owns its rows.
@@ -31,7 +35,7 @@ struct Source {
 
 /// Reads the cells of all open columns. No mechanism runs.
 pub(crate) fn load(
-    paid: &Paid,
+    paid: &mut Paid,
     unit: &PrivacyUnit,
     policy: &Policy,
     data: &std::path::Path,
@@ -65,7 +69,13 @@ pub(crate) fn load(
         };
         let loaded = match unstated.what {
             Open::Categories => OpenCells::Texts(Private::load(paid, source, texts)?),
-            Open::Range => OpenCells::Numbers(Private::load(paid, source, numbers)?),
+            Open::Range if source.owner.is_none() => {
+                OpenCells::Numbers(Private::load(paid, source, ranges)?)
+            }
+            Open::Range => {
+                let rows = Private::load(paid, source, owned_ranges)?;
+                OpenCells::Numbers(paid.cap(rows)?)
+            }
         };
         cells.push((name.clone(), loaded));
     }
@@ -75,6 +85,7 @@ pub(crate) fn load(
 /// Runs the mechanisms that learn the open columns, in the order in which they were charged.
 pub(crate) fn learn(
     paid: &mut Paid,
+    unit: &PrivacyUnit,
     policy: &Policy,
     cells: &[(String, OpenCells)],
 ) -> Result<BTreeMap<String, LearnedDomain>, ReleaseError> {
@@ -86,13 +97,12 @@ pub(crate) fn learn(
                 LearnedDomain::Categories(counts.keys().cloned().collect())
             }
             OpenCells::Numbers(cells) => {
-                let authorized = paid.authorize::<Quantiles>()?;
-                let candidates = authorized.mechanism().candidates.clone();
-                let steps_in_one = match policy.schema.column(name).map(|column| &column.domain) {
-                    Some(Domain::Float { .. }) => FLOAT_STEPS,
-                    _ => 1.0,
-                };
-                range(&authorized.choose(cells)?, &candidates, steps_in_one)
+                let counting = paid.authorize::<LaplaceCounts>()?;
+                let scale = f64::from(unit.max_rows()) / counting.mechanism().epsilon.value();
+                let counts = counting.measure(cells)?;
+                let domain = policy.schema.column(name).map(|column| &column.domain);
+                let candidates = domain.map_or_else(Vec::new, candidates);
+                range(&counts[0], &candidates, scale * doubt(counts[0].len())).scaled(domain)
             }
         };
         learned.insert(name.clone(), domain);
@@ -100,15 +110,38 @@ pub(crate) fn learn(
     Ok(learned)
 }
 
-/// The range of chosen quantiles, one candidate wider on both sides.
-fn range(chosen: &[i64], candidates: &[i64], steps_in_one: f64) -> LearnedDomain {
-    let place = |quantile: &i64| candidates.binary_search(quantile).unwrap_or_else(|at| at);
+/// Two of the candidates for a bound, in steps.
+#[derive(Debug, PartialEq)]
+struct Bounds {
+    min: i64,
+    max: i64,
+}
+
+impl Bounds {
+    fn scaled(self, domain: Option<&Domain>) -> LearnedDomain {
+        let steps_in_one = match domain {
+            Some(Domain::Float { .. }) => FLOAT_STEPS,
+            _ => 1.0,
+        };
+        LearnedDomain::Range {
+            min: self.min as f64 / steps_in_one,
+            max: self.max as f64 / steps_in_one,
+        }
+    }
+}
+
+/// The narrowest range of candidates that holds every count above a threshold; the widest where none
+/// is. `counts[k]` is that of the numbers from candidate `k - 1` on to before candidate `k`.
+fn range(counts: &[i64], candidates: &[i64], threshold: f64) -> Bounds {
+    // The last count is that of what is missing.
+    let counts = &counts[..counts.len() - 1];
+    let seen = |count: &i64| *count as f64 > threshold;
     let last = candidates.len() - 1;
-    let low = chosen.iter().map(place).min().unwrap_or(0);
-    let high = chosen.iter().map(place).max().unwrap_or(last).min(last);
-    LearnedDomain::Range {
-        min: candidates[low.saturating_sub(1)] as f64 / steps_in_one,
-        max: candidates[(high + 1).min(last)] as f64 / steps_in_one,
+    let low = counts.iter().position(seen).unwrap_or(0);
+    let high = counts.iter().rposition(seen).unwrap_or(last);
+    Bounds {
+        min: candidates[low.saturating_sub(1)],
+        max: candidates[high.min(last)],
     }
 }
 
@@ -125,7 +158,10 @@ fn texts(source: Source) -> Result<Cells<String>, ReleaseError> {
     Ok(grouped(values, read.owners, source.max_rows)?)
 }
 
-fn numbers(source: Source) -> Result<Cells<i64>, ReleaseError> {
+/// Says of each number between which candidates it lies.
+fn coded(source: &Source) -> Result<(Vec<u32>, Vec<u16>, Option<Vec<u32>>), ReleaseError> {
+    let domain = &source.schema.columns()[0].domain;
+    let candidates = candidates(domain);
     let read = read_column(
         &source.path,
         &source.schema,
@@ -133,12 +169,30 @@ fn numbers(source: Source) -> Result<Cells<i64>, ReleaseError> {
         source.owner.as_ref(),
     )?;
     let ColumnValues::Numbers(values) = read.values else {
-        return Err(wrong_type(&source).into());
+        return Err(wrong_type(source).into());
     };
-    // Saturates, which is what a value beyond every candidate means.
-    let step = |value: f64| (value * source.steps_in_one).round() as i64;
-    let steps = values.into_iter().map(|value| value.map(step));
-    Ok(grouped(steps.collect(), read.owners, source.max_rows)?)
+    let missing = candidates.len() + 1;
+    let code = |value: Option<f64>| {
+        let place = value.map_or(missing, |value| {
+            // Saturates, which is what a value beyond every candidate means.
+            let step = (value * source.steps_in_one).round() as i64;
+            candidates.partition_point(|candidate| *candidate <= step)
+        });
+        // OK because there are a few hundred candidates.
+        place as u16
+    };
+    let codes = values.into_iter().map(code).collect();
+    Ok((vec![missing as u32 + 1], codes, read.owners))
+}
+
+fn ranges(source: Source) -> Result<Records, ReleaseError> {
+    let (sizes, codes, _) = coded(&source)?;
+    Ok(Records::rows(sizes, codes)?)
+}
+
+fn owned_ranges(source: Source) -> Result<OwnedRows, ReleaseError> {
+    let (sizes, codes, owners) = coded(&source)?;
+    Ok(OwnedRows::new(sizes, codes, owners.unwrap_or_default())?)
 }
 
 fn wrong_type(source: &Source) -> TableError {
@@ -185,16 +239,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_is_one_candidate_wider_than_its_quantiles() {
-        let candidates = [-10, -1, 0, 1, 10, 100];
-        for (chosen, min, max) in [
-            (vec![0, 10], -1.0, 100.0),
-            (vec![10, 0], -1.0, 100.0),
-            (vec![-10, 100], -10.0, 100.0),
-            (vec![1, 1], 0.0, 10.0),
+    fn a_range_holds_every_count_above_the_threshold_and_no_candidate_more() {
+        let candidates = [-10, 0, 1, 10, 100];
+        // Below -10, from -10, from 0, from 1, from 10, from 100 on; missing.
+        for (counts, min, max) in [
+            ([0, 0, 50, 60, 3, 0, 900], 0, 10),
+            ([0, 0, 5, 60, 3, 0, 0], 1, 10),
+            ([70, 0, 0, 0, 0, 80, 0], -10, 100),
+            ([5, 5, 5, 5, 5, 5, 900], -10, 100),
         ] {
-            let expected = LearnedDomain::Range { min, max };
-            assert_eq!(range(&chosen, &candidates, 1.0), expected, "{chosen:?}");
+            assert_eq!(range(&counts, &candidates, 10.0), Bounds { min, max });
         }
     }
 }

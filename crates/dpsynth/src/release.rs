@@ -160,12 +160,14 @@ pub fn release(
         };
         load_records(paid, &plan.unit, policy, source)
     };
-    // Everything is read once before a mechanism runs, so that a faulty table costs nothing.
+    // Everything is read once before a mechanism runs, so that a faulty table costs nothing. Records
+    // that will be read again are not kept meanwhile.
     let loaded = load(&mut paid, policy).and_then(|records| {
-        let open = learn::load(&paid, &plan.unit, policy, data, &header)?;
-        Ok((records, open))
+        let kept = policy.open.is_empty().then_some(records);
+        let open = learn::load(&mut paid, &plan.unit, policy, data, &header)?;
+        Ok((kept, open))
     });
-    let (mut records, open) = match loaded {
+    let (kept, open) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
             if let Some(ledger) = &mut ledger {
@@ -174,13 +176,13 @@ pub fn release(
             return Err(error);
         }
     };
-    let learned = learn::learn(&mut paid, policy, &open)?;
+    let learned = learn::learn(&mut paid, &plan.unit, policy, &open)?;
     drop(open);
     let completed = policy.completed(&learned)?;
-    if !learned.is_empty() {
-        drop(records);
-        records = load(&mut paid, &completed)?;
-    }
+    let records = match kept {
+        Some(records) => records,
+        None => load(&mut paid, &completed)?,
+    };
     let policy = &completed;
     let plan = plan.completed(policy)?;
 

@@ -19,7 +19,7 @@ use crate::policy::{Engine, ExpectedUnits, Policy, Tightened};
 use crate::readings::{Question, Readings};
 
 pub use expect::Expectation;
-pub(crate) use learning::FLOAT_STEPS;
+pub(crate) use learning::{FLOAT_STEPS, candidates, doubt};
 
 /// What a release will do: every number that its price, its noise and its model depend on.
 ///
