@@ -49,6 +49,9 @@ const TOWNS: [&str; 3] = ["Ayr", "Bonn", "Chur"];
 const RARE: &str = "Zq7VILLAGEx";
 const MOST_SPENT: &str = "87654321.99";
 
+/// As long as this because six digits do turn up in a figure by chance.
+const MOST_VISITS: &str = "918273645546";
+
 /// Two rows of each customer, and one of each of those who are rare.
 fn table(rows: usize) -> String {
     let mut text = String::from("customer,town,spent,visits\n");
@@ -58,7 +61,7 @@ fn table(rows: usize) -> String {
         text.push_str(&format!("c{customer},{town},{spent:.2},{}\n", row % 40));
     }
     for village in 0..10 {
-        text.push_str(&format!("v{village},{RARE}{village},{MOST_SPENT},999999\n"));
+        text.push_str(&format!("v{village},{RARE}{village},{MOST_SPENT},{MOST_VISITS}\n"));
     }
     text
 }
@@ -128,7 +131,7 @@ fn frequent_categories_and_bounds_are_learned_and_rare_ones_are_not() {
             if path.ends_with("data.csv") {
                 continue;
             }
-            for secret in [RARE, MOST_SPENT, "999999"] {
+            for secret in [RARE, MOST_SPENT, MOST_VISITS] {
                 let found = bytes
                     .windows(secret.len())
                     .any(|window| window == secret.as_bytes());

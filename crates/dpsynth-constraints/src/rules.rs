@@ -39,7 +39,7 @@ pub(crate) enum Test {
     Combinations(Combinations),
     /// The row breaks the rule where the expression is false.
     Condition(Expr),
-    Formula(Formula),
+    Formula(Box<Formula>),
 }
 
 impl Rules {
@@ -137,7 +137,7 @@ impl Rules {
             .iter()
             .enumerate()
             .filter_map(|(index, rule)| match &rule.test {
-                Test::Formula(formula) => Some((index, formula)),
+                Test::Formula(formula) => Some((index, formula.as_ref())),
                 _ => None,
             })
     }

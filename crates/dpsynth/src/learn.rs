@@ -158,8 +158,15 @@ fn texts(source: Source) -> Result<Cells<String>, ReleaseError> {
     Ok(grouped(values, read.owners, source.max_rows)?)
 }
 
+/// A column of numbers, each as the place among the candidates where it lies.
+struct Coded {
+    sizes: Vec<u32>,
+    codes: Vec<u16>,
+    owners: Option<Vec<u32>>,
+}
+
 /// Says of each number between which candidates it lies.
-fn coded(source: &Source) -> Result<(Vec<u32>, Vec<u16>, Option<Vec<u32>>), ReleaseError> {
+fn coded(source: &Source) -> Result<Coded, ReleaseError> {
     let domain = &source.schema.columns()[0].domain;
     let candidates = candidates(domain);
     let read = read_column(
@@ -181,18 +188,22 @@ fn coded(source: &Source) -> Result<(Vec<u32>, Vec<u16>, Option<Vec<u32>>), Rele
         // OK because there are a few hundred candidates.
         place as u16
     };
-    let codes = values.into_iter().map(code).collect();
-    Ok((vec![missing as u32 + 1], codes, read.owners))
+    Ok(Coded {
+        sizes: vec![missing as u32 + 1],
+        codes: values.into_iter().map(code).collect(),
+        owners: read.owners,
+    })
 }
 
 fn ranges(source: Source) -> Result<Records, ReleaseError> {
-    let (sizes, codes, _) = coded(&source)?;
+    let Coded { sizes, codes, .. } = coded(&source)?;
     Ok(Records::rows(sizes, codes)?)
 }
 
 fn owned_ranges(source: Source) -> Result<OwnedRows, ReleaseError> {
-    let (sizes, codes, owners) = coded(&source)?;
-    Ok(OwnedRows::new(sizes, codes, owners.unwrap_or_default())?)
+    let coded = coded(&source)?;
+    let owners = coded.owners.unwrap_or_default();
+    Ok(OwnedRows::new(coded.sizes, coded.codes, owners)?)
 }
 
 fn wrong_type(source: &Source) -> TableError {

@@ -153,7 +153,7 @@ fn derive(name: &str, formula: &str, columns: &Columns) -> Result<Draft, Finding
     }
     Ok(Draft {
         field: RuleField::Formula,
-        test: Test::Formula(Formula::new(column, expression.plan)),
+        test: Test::Formula(Box::new(Formula::new(column, expression.plan))),
         implied: true,
         repair: Err(COMPUTED),
         claim: Claim::Formula {
@@ -175,7 +175,7 @@ fn decided(names: &[String], listed: Draft, columns: &Columns) -> Result<Draft, 
         .named(second)
         .map_err(|problem| vec![at(RuleField::Columns(1), problem)])?;
     Ok(Draft {
-        test: Test::Formula(Formula::second(column, combinations)),
+        test: Test::Formula(Box::new(Formula::second(column, combinations))),
         implied: true,
         repair: Err(COMPUTED),
         claim: Claim::Formula {
