@@ -83,6 +83,7 @@ mod rules;
 mod spec;
 
 pub use condition::Condition;
+pub use enforce::Enforcing;
 pub use error::{RuleError, RuleField, RulePlace, RuleProblem};
 pub use outcome::{Limits, RuleOutcome, Violation};
 pub use rules::Rules;

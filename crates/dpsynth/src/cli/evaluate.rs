@@ -9,12 +9,12 @@ use dpsynth_evaluate::{
     Column, Evaluation, Question, RuleFigures, Table, Values, evaluate, html, markdown,
 };
 use dpsynth_privacy::PrivacyUnit;
-use dpsynth_table::{self as table, Format, ReadOptions, Schema, read_header, read_unprotected};
+use dpsynth_table::{self as table, Dialect, ReadOptions, Schema, read_header, read_unprotected};
 
 use super::args::Evaluate;
 use super::error::CliError;
 use super::{print, read_policy, report};
-use crate::folder::{FolderError, MANIFEST};
+use crate::folder::{FolderError, MANIFEST, synthetic_table};
 use crate::policy::Policy;
 use crate::release::ReleaseError;
 
@@ -24,13 +24,13 @@ pub(super) fn run(args: &Evaluate) -> Result<(), CliError> {
     // What can fail before a row is read fails first.
     outside_of_releases(out)?;
     let policy = policy_of(&args.folder)?;
-    let real = Side::read(&args.against, &policy, policy.dataset.delimiter)?;
+    let real = Side::read(&args.against, &policy, policy.dataset.dialect)?;
     let holdout = args
         .holdout
         .as_deref()
-        .map(|path| Side::read(path, &policy, policy.dataset.delimiter))
+        .map(|path| Side::read(path, &policy, policy.dataset.dialect))
         .transpose()?;
-    let synthetic = Side::read(&synthetic_table(&args.folder)?, &policy, b',')?;
+    let synthetic = Side::read(&table_of(&args.folder)?, &policy, Dialect::default())?;
     let rules = rules(&policy, &real, &synthetic);
     let target = args.target.as_deref().or(policy.model.target.as_deref());
     let question = Question {
@@ -76,8 +76,8 @@ struct Side {
 impl Side {
     /// Reads a table with the columns that the policy keeps, but for identifiers, and for derived
     /// columns that the file does not have.
-    fn read(path: &Path, policy: &Policy, delimiter: u8) -> Result<Self, CliError> {
-        let header = read_header(path, None, delimiter)?;
+    fn read(path: &Path, policy: &Policy, dialect: Dialect) -> Result<Self, CliError> {
+        let header = read_header(path, None, dialect)?;
         let absent: Vec<String> = policy
             .derived()
             .into_iter()
@@ -94,7 +94,7 @@ impl Side {
         }
         let options = ReadOptions {
             format: None,
-            delimiter,
+            dialect,
             ignored,
         };
         let table = read_unprotected(path, &schema, options)?;
@@ -137,15 +137,12 @@ fn plain(table: &table::Table, schema: &Schema) -> Result<Table, CliError> {
     Ok(Table::new(columns.collect())?)
 }
 
-fn synthetic_table(folder: &Path) -> Result<PathBuf, CliError> {
-    [Format::Csv, Format::Parquet]
-        .into_iter()
-        .map(|format| folder.join(format!("synthetic.{}", format.extension())))
-        .find(|path| path.is_file())
-        .ok_or_else(|| {
-            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-            CliError::io(&folder.join("synthetic.csv"), missing)
-        })
+fn table_of(folder: &Path) -> Result<PathBuf, CliError> {
+    let found = synthetic_table(folder).map(|(path, _)| path);
+    found.ok_or_else(|| {
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        CliError::io(&folder.join("synthetic.csv"), missing)
+    })
 }
 
 fn rules(policy: &Policy, real: &Side, synthetic: &Side) -> Vec<RuleFigures> {

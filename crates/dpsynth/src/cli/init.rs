@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 
-use dpsynth_table::read_header;
+use dpsynth_table::{Dialect, read_header};
 
 use super::args::Init;
 use super::error::CliError;
@@ -14,7 +14,11 @@ use super::print;
 /// Drafts a policy for the table at `args.data`.
 pub(super) fn run(args: &Init) -> Result<(), CliError> {
     let delimiter = u8::try_from(args.delimiter).unwrap_or(b',');
-    let header = read_header(&args.data, None, delimiter)?;
+    let dialect = Dialect {
+        delimiter,
+        ..Dialect::default()
+    };
+    let header = read_header(&args.data, None, dialect)?;
     let draft = draft(&args.data, &header, delimiter);
     let Some(out) = &args.out else {
         print(&draft);
