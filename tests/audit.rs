@@ -82,6 +82,8 @@ fn a_release_that_copies_its_records_is_found() {
     let json = audit(&["--json", "--seed", "1"]);
     let parsed: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(parsed["checks"].as_array().unwrap().len(), 5);
+    let warning = parsed["not_private"].as_str().unwrap();
+    assert!(warning.contains("do not publish them"));
     place.write("release/synthetic.csv", table(600));
     audit(&["--seed", "1"])
         .expect(4, "DPS6010")

@@ -8,6 +8,7 @@ mod audit;
 mod bad_input;
 mod canary;
 mod crash;
+mod figures;
 mod formats;
 #[allow(
     unreachable_pub,

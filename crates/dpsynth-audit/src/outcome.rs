@@ -19,7 +19,13 @@ pub struct Audit {
     pub false_alarm: f64,
     /// What a pass is worth.
     pub caution: String,
+    /// What the figures were computed from, where that must not be published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_private: Option<String>,
 }
+
+/// What stands on every audit of a release.
+const NOT_PRIVATE: &str = "these figures are computed from records without any noise; they are for the custodian, do not publish them";
 
 /// How deep an audit looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +135,7 @@ impl Audit {
             false_alarm: checks.iter().map(|check| check.false_alarm).sum(),
             checks,
             caution: CAUTION.to_owned(),
+            not_private: (level == Level::Release).then(|| NOT_PRIVATE.to_owned()),
         }
     }
 

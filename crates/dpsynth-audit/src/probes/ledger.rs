@@ -103,10 +103,10 @@ fn order(path: &Path) -> Result<Check, AuditError> {
 ///
 /// # Errors
 /// If it holds none.
-pub fn charge_on_disk(path: PathBuf) -> Result<(), ()> {
+pub fn charge_on_disk(path: PathBuf) -> std::io::Result<()> {
     match ledger::read(&path) {
         Ok(summary) if !summary.charges.is_empty() => Ok(()),
-        _ => Err(()),
+        _ => Err(std::io::ErrorKind::NotFound.into()),
     }
 }
 

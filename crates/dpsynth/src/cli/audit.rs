@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::plan::plan;
 use super::{print, public_seed, read_policy};
 use crate::audits::{ReleaseTables, training_checks};
-use crate::report::Report;
+use crate::report::{Report, capital};
 
 /// Runs an audit, prints it, and fails if it found something.
 pub(super) fn run(command: &AuditCommand) -> Result<(), CliError> {
@@ -76,11 +76,6 @@ fn released(asked: &ReleaseAudit) -> Result<(), CliError> {
         attacks: asked.attacks as usize,
         seed: public_seed(asked.seed)?,
     })?;
-    if !asked.shown.json {
-        print(
-            "These figures are computed from records without any noise. They are for the custodian; do not publish them.\n\n",
-        );
-    }
     show(&audit, asked.shown.json)
 }
 
@@ -101,8 +96,11 @@ fn show(audit: &Audit, json: bool) -> Result<(), CliError> {
 
 fn describe(audit: &Audit) -> String {
     let mut text = String::new();
+    // Writing to a string cannot fail.
+    if let Some(why) = &audit.not_private {
+        let _ = writeln!(text, "{}.\n", capital(why));
+    }
     for check in &audit.checks {
-        // Writing to a string cannot fail.
         let _ = writeln!(text, "  {}{}", word(check.outcome), check.name);
         let _ = writeln!(text, "          {}", figures(check));
         let _ = writeln!(text, "          power: {}", check.power);

@@ -77,16 +77,21 @@ pub(super) fn shares(columns: usize, noise_stddev: f64, units: f64) -> MeasureSh
     let noise = noise_stddev * (columns as f64 / LEAST_ONE_WAY).sqrt();
     // The mean of |N(0, σ²)| is 0.8 σ; half the sum over some 24 cells is the distance.
     let error = 0.5 * 24.0 * 0.8 * noise / units;
+    let one_way = LEAST_ONE_WAY * (error / 0.02).powf(0.72);
+    let one_way = one_way.clamp(LEAST_ONE_WAY, MOST_ONE_WAY);
     MeasureShares {
-        one_way: (LEAST_ONE_WAY * error / 0.02).clamp(LEAST_ONE_WAY, 0.32),
+        one_way,
         by_class: 0.04,
-        all_pairs: 0.22,
+        all_pairs: f64::min(0.22, 0.95 - one_way),
         noise_to_cell: 2.7,
     }
 }
 
 /// Least share of the budget for single columns.
 const LEAST_ONE_WAY: f64 = 0.12;
+
+/// Most of it: where rows are so few that pairs drown in noise.
+const MOST_ONE_WAY: f64 = 0.85;
 
 /// Share of the budget for the number of units, where it is not public.
 pub(super) const UNIT_COUNT_SHARE: f64 = 0.01;

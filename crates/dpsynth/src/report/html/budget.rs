@@ -25,6 +25,10 @@ pub(super) fn section(report: &Report) -> Markup {
                 div { dt { "ε that remains for this data set" }
                     dd { (epsilon_down(ledger.after.epsilon_remaining)) small { "of " (ledger.epsilon_for_life) } } }
             }
+            @if let Some(universe) = &report.universe {
+                div { dt { "ε that remains for the universe" }
+                    dd { (epsilon_down(universe.after.epsilon_remaining)) small { "of " (universe.epsilon_for_life) } } }
+            }
         }
         p { "The unit of the claim is " strong { (code_spans(&unit(&privacy.unit))) } ". Neighbouring data sets " (adjacency(privacy.adjacency))
             ". The larger ε, the weaker the protection." }
@@ -153,9 +157,9 @@ fn stages(report: &Report) -> Markup {
         @for section in &report.mechanisms {
             @if let Some(epsilon) = section.epsilon_alone {
                 @let words = Words { title: section.purpose.describe(), description: "ε of this mechanism alone" };
-                (stacked(words, &[Part {
+                figure { (stacked(words, &[Part {
                     label: section.purpose.describe(), value: epsilon, shown: epsilon_up(epsilon), texture: Texture::Solid,
-                }], largest))
+                }], largest)) }
             }
         }
     }
@@ -224,6 +228,6 @@ fn policy(report: &Report) -> Markup {
                 None => { "It states no number of privacy units; a noisy one was paid for." }
             }
         }
-        @if let Some(reason) = &policy.reason { p { "The owner's reason: " q { (reason) } } }
+        @if let Some(reason) = &policy.reason { p { "The owner's reason: " q { (code_spans(reason)) } } }
     }
 }

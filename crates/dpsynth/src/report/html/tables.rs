@@ -86,7 +86,7 @@ pub(super) fn rules(report: &Report) -> Markup {
     );
     for rule in &report.rules {
         grid.row_of(vec![
-            fragment! { (rule.name) @if let Some(reason) = &rule.reason { br; span.quiet { (reason) } } },
+            fragment! { (rule.name) @if let Some(reason) = &rule.reason { br; span.quiet { (code_spans(reason)) } } },
             code_spans(&rule.rule),
             fragment! { (rule.enforcement) },
             fragment! { (percent(rule.violation_rate)) },
