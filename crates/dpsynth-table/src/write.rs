@@ -50,7 +50,7 @@ pub struct TableWriter {
 }
 
 enum Sink {
-    Text(TextSink),
+    Text(Box<TextSink>),
     Parquet {
         file: File,
         writer: Box<parquet::write::BatchedWriter<File>>,
@@ -81,12 +81,11 @@ impl TableWriter {
             kind: error.kind(),
         };
         let file = File::create(path).map_err(failed)?;
+        let text = |sink| Sink::Text(Box::new(sink));
         let sink = match format {
-            Format::Csv => Sink::Text(TextSink::Plain(BufWriter::with_capacity(1 << 16, file))),
-            Format::CsvGz => {
-                Sink::Text(TextSink::Gzip(GzEncoder::new(file, Compression::default())))
-            }
-            Format::CsvZst => Sink::Text(TextSink::Zstd(
+            Format::Csv => text(TextSink::Plain(BufWriter::with_capacity(1 << 16, file))),
+            Format::CsvGz => text(TextSink::Gzip(GzEncoder::new(file, Compression::default()))),
+            Format::CsvZst => text(TextSink::Zstd(
                 ZstdEncoder::new(file, ZSTD_LEVEL).map_err(failed)?,
             )),
             Format::Parquet | Format::Arrow => {
@@ -110,7 +109,7 @@ impl TableWriter {
         Self {
             schema: schema.clone(),
             path: name.into(),
-            sink: Sink::Text(TextSink::Stream(to)),
+            sink: Sink::Text(Box::new(TextSink::Stream(to))),
         }
         .with_header()
     }
