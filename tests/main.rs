@@ -8,6 +8,7 @@ mod audit;
 mod bad_input;
 mod canary;
 mod crash;
+mod drafts;
 #[allow(
     unreachable_pub,
     reason = "the fuzz targets are a library of their own elsewhere"

@@ -15,6 +15,7 @@ pub mod audits;
 pub mod cli;
 pub mod diagnostic;
 pub mod folder;
+pub mod import;
 mod learn;
 pub mod model_notes;
 pub mod plan;
