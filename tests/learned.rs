@@ -61,7 +61,9 @@ fn table(rows: usize) -> String {
         text.push_str(&format!("c{customer},{town},{spent:.2},{}\n", row % 40));
     }
     for village in 0..10 {
-        text.push_str(&format!("v{village},{RARE}{village},{MOST_SPENT},{MOST_VISITS}\n"));
+        text.push_str(&format!(
+            "v{village},{RARE}{village},{MOST_SPENT},{MOST_VISITS}\n"
+        ));
     }
     text
 }

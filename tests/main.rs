@@ -9,6 +9,7 @@ mod bad_input;
 mod canary;
 mod crash;
 mod drafts;
+mod figures;
 #[allow(
     unreachable_pub,
     reason = "the fuzz targets are a library of their own elsewhere"

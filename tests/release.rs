@@ -307,6 +307,11 @@ fn a_report_whose_figures_do_not_follow_fails_even_with_a_fresh_manifest() {
     here.write("out/report.json", lowered.to_string());
     here.run(&["verify", "out"])
         .expect(4, "the price for any 5 rows together is more than stated");
+    let mut failing = value.clone();
+    failing["self_audit"]["checks"][0]["statistic"] = 1e9.into();
+    here.write("out/report.json", failing.to_string());
+    here.run(&["verify", "out"])
+        .expect(4, "is beyond its limit");
     let mut without = value;
     without["privacy"]
         .as_object_mut()

@@ -108,13 +108,7 @@ pub(crate) fn boosting(
     if train.one_class_only() {
         return Ok((Score::GUESS, vec![0.0; train.width]));
     }
-    let mut booster = GradientBooster::default()
-        .set_iterations(120)
-        .set_max_depth(5)
-        // As many as that depth can have.
-        .set_max_leaves(32)
-        .set_learning_rate(0.15)
-        .set_parallel(false);
+    let mut booster = booster();
     booster
         .fit_unweighted(&train.matrix(), &train.labels, None)
         .map_err(|_| EvaluateError::Training)?;
@@ -124,6 +118,17 @@ pub(crate) fn boosting(
         .map(|column| gains.get(&column).map_or(0.0, |&gain| f64::from(gain)))
         .collect();
     Ok((Score::new(&test.labels, &odds, 0.0), gains))
+}
+
+/// 120 trees of depth 5.
+pub(crate) fn booster() -> GradientBooster {
+    GradientBooster::default()
+        .set_iterations(120)
+        .set_max_depth(5)
+        // As many as that depth can have.
+        .set_max_leaves(32)
+        .set_learning_rate(0.15)
+        .set_parallel(false)
 }
 
 /// Trains a forest of 100 trees (Breiman 2001) on at most [`MOST_FOREST_ROWS`] rows and judges it.

@@ -15,6 +15,7 @@
 //! | [`Table`], [`Column`], [`Values`] | plain columns, whoever's rows they are |
 //! | [`Question`] | what is compared with what |
 //! | [`Evaluation`] | all figures; [`markdown`], [`html`] and serde write it |
+//! | [`Scorer`], [`area_of_counts`] | for figures that are paid for: scores of rows, and what noisy counts of them say |
 //! | [`EvaluateError`] | why tables cannot be compared, with a stable code |
 
 #![forbid(unsafe_code)]
@@ -30,6 +31,7 @@ mod markdown;
 mod projection;
 mod random;
 mod rare;
+mod scorer;
 mod table;
 
 pub use error::EvaluateError;
@@ -42,4 +44,5 @@ pub use learn::Score;
 pub use markdown::markdown;
 pub use projection::Projection;
 pub use rare::{RareGroup, RareGroups};
+pub use scorer::{Scorer, area_of_counts};
 pub use table::{Column, Table, Values};

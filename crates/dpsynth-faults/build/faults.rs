@@ -244,6 +244,15 @@ pub(crate) const FAULTS: &[Fault] = &[
         )],
     },
     Fault {
+        name: "GroupsAsOneSet",
+        what: "the noise of a distance made for one column set, where it is a sum over several",
+        edits: &[(
+            "distances.rs",
+            "let moved = group.len() as f64 *",
+            "let moved = if self.key.on(FAULT) { 1.0 } else { group.len() as f64 } *",
+        )],
+    },
+    Fault {
         name: "OneKey",
         what: "a fixed seed: all charges draw from one key",
         edits: &[(

@@ -77,25 +77,7 @@ impl MarginalSession<'_> {
     /// # Errors
     /// If there is not one list for each column, as long as the column's domain.
     pub fn merge_codes(&mut self, merged: &[Vec<u16>]) -> Result<(), MechanismError> {
-        let sizes = self.records.domain_sizes();
-        let fits = merged.len() == sizes.len()
-            && merged
-                .iter()
-                .zip(sizes)
-                .all(|(codes, &size)| codes.len() == size as usize);
-        if !fits {
-            return Err(MechanismError::Columns);
-        }
-        let merged_sizes = merged
-            .iter()
-            .map(|codes| 1 + codes.iter().copied().max().map_or(0, u32::from))
-            .collect();
-        let mut codes = self.records.codes().to_vec();
-        for row in codes.chunks_exact_mut(self.records.columns()) {
-            for (code, merged) in row.iter_mut().zip(merged) {
-                *code = merged[usize::from(*code)];
-            }
-        }
+        let (codes, merged_sizes) = merged_codes(self.records, merged)?;
         self.codes = Some((codes, merged_sizes));
         Ok(())
     }
@@ -160,6 +142,34 @@ impl MarginalSession<'_> {
         let tables = in_parallel(queries, &run)?;
         Ok(Released::by_mechanism(tables))
     }
+}
+
+/// Returns the codes of `records` after code `c` of column `j` has become `merged[j][c]`, and the number of
+/// codes that each column then has.
+pub(crate) fn merged_codes(
+    records: &Records,
+    merged: &[Vec<u16>],
+) -> Result<(Vec<u16>, Vec<u32>), MechanismError> {
+    let sizes = records.domain_sizes();
+    let fits = merged.len() == sizes.len()
+        && merged
+            .iter()
+            .zip(sizes)
+            .all(|(codes, &size)| codes.len() == size as usize);
+    if !fits {
+        return Err(MechanismError::Columns);
+    }
+    let merged_sizes = merged
+        .iter()
+        .map(|codes| 1 + codes.iter().copied().max().map_or(0, u32::from))
+        .collect();
+    let mut codes = records.codes().to_vec();
+    for row in codes.chunks_exact_mut(records.columns()) {
+        for (code, merged) in row.iter_mut().zip(merged) {
+            *code = merged[usize::from(*code)];
+        }
+    }
+    Ok((codes, merged_sizes))
 }
 
 /// The noise of one marginal that takes `share` of the precision, rounded up.

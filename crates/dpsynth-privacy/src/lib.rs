@@ -29,6 +29,7 @@ mod boundary;
 mod cap;
 mod chosen;
 mod counts;
+mod distances;
 mod event;
 mod mechanism;
 mod noise;
@@ -44,10 +45,11 @@ mod unit;
 pub use boundary::{Private, Released};
 pub use cap::OwnedRows;
 pub use chosen::{MarginalQuery, MarginalSession, MeasuredMarginal};
+pub use distances::PublicRows;
 pub use event::DpEvent;
 pub use mechanism::{
-    ChosenMarginals, DpSgd, LaplaceCounts, Marginals, Mechanism, OpenCategories, Quantiles,
-    TopCells, UnitCount,
+    ChosenMarginals, Distances, DpSgd, LaplaceCounts, Marginals, Mechanism, OpenCategories,
+    Quantiles, TopCells, UnitCount,
 };
 pub use numbers::{
     ClipNorm, Delta, Epsilon, NoiseMultiplier, NumberError, QuantileLevel, SamplingRate, StepCount,

@@ -29,6 +29,8 @@ pub enum Mechanism {
     Quantiles(Quantiles),
     /// The most frequent cells of a column set.
     TopCells(TopCells),
+    /// Noisy distances between the records and public rows.
+    Distances(Distances),
     /// Training by noisy clipped gradient sums over Poisson samples of units.
     DpSgd(DpSgd),
 }
@@ -65,6 +67,21 @@ pub struct Marginals {
 pub struct ChosenMarginals {
     /// Standard deviation, over the sensitivity, of the noise that one marginal with all of the
     /// precision would have.
+    pub noise_multiplier: NoiseMultiplier,
+}
+
+/// Noisy distances between the records and public rows, for some groups of column sets.
+///
+/// A distance is the sum over all cells of all column sets of a group of |count of the records − scaled
+/// count of the public rows|. Each group is a mechanism of its own. A unit changes its sum by at most
+/// its number of rows times the column sets of the group, so the noise has a standard deviation of
+/// `noise_multiplier` times that.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Distances {
+    /// Indices of the columns of each column set of each group.
+    pub groups: Vec<Vec<Vec<u32>>>,
+    /// Standard deviation of the noise over the sensitivity of one group.
     pub noise_multiplier: NoiseMultiplier,
 }
 
@@ -160,6 +177,9 @@ impl Mechanism {
                 marginals.column_sets.len(),
             ),
             Self::ChosenMarginals(chosen) => gaussian(chosen.noise_multiplier),
+            Self::Distances(distances) => {
+                repeated(gaussian(distances.noise_multiplier), distances.groups.len())
+            }
             Self::OpenCategories(categories) => DpEvent::EpsilonDelta {
                 epsilon: categories.epsilon.value(),
                 delta: categories.delta.value(),
@@ -209,6 +229,7 @@ impl Mechanism {
             | Self::OpenCategories(_)
             | Self::Quantiles(_)
             | Self::TopCells(_)
+            | Self::Distances(_)
             | Self::DpSgd(_) => self.event(),
         }
     }

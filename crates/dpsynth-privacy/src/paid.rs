@@ -4,8 +4,8 @@ use thiserror::Error;
 
 use crate::ledger::{ChargeId, ChargeReceipt};
 use crate::mechanism::{
-    ChosenMarginals, DpSgd, LaplaceCounts, Marginals, Mechanism, OpenCategories, Quantiles,
-    TopCells, UnitCount,
+    ChosenMarginals, Distances, DpSgd, LaplaceCounts, Marginals, Mechanism, OpenCategories,
+    Quantiles, TopCells, UnitCount,
 };
 use crate::random::{Purpose, RandomnessError, SecretKey, SecretRng};
 use crate::records::{Records, RecordsError};
@@ -194,6 +194,7 @@ macro_rules! authorizable {
 
 authorizable!(
     ChosenMarginals,
+    Distances,
     DpSgd,
     LaplaceCounts,
     Marginals,

@@ -14,6 +14,7 @@
 pub mod audits;
 pub mod cli;
 pub mod diagnostic;
+pub mod figures;
 pub mod folder;
 pub mod import;
 mod learn;

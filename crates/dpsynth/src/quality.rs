@@ -3,10 +3,12 @@
 
 use std::f64::consts::PI;
 
-use dpsynth_table::{Cell, Schema, Table, Values};
+use dpsynth_table::{Schema, Table};
 use dpsynth_train::Measurements;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::figures::cell;
 
 /// The synthetic table beside the noisy counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -151,20 +153,6 @@ fn groups_of(
             group_of.get(usize::from(code)).copied()
         })
         .collect()
-}
-
-fn cell(values: &Values, row: usize) -> Cell<'_> {
-    match values {
-        Values::Categorical {
-            categories,
-            positions,
-        } => positions[row].map_or(Cell::Missing, |it| Cell::Text(&categories[usize::from(it)])),
-        Values::Date(days) => days[row].map_or(Cell::Missing, Cell::Date),
-        Values::Float(numbers) => numbers[row].map_or(Cell::Missing, Cell::Float),
-        Values::Identifier(texts) => Cell::Text(&texts[row]),
-        Values::Integer(numbers) => numbers[row].map_or(Cell::Missing, Cell::Integer),
-        Values::Timestamp(times) => times[row].map_or(Cell::Missing, Cell::Instant),
-    }
 }
 
 fn shares(cells: impl Iterator<Item = usize>, count: usize, rows: f64) -> Vec<f64> {

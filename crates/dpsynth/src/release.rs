@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use dpsynth_evaluate::EvaluateError;
 use dpsynth_privacy::ledger::{
     ChargeRequest, Digest, Ledger, LedgerError, LedgerTerms, UniverseTerms,
 };
@@ -352,6 +353,9 @@ fn load_owned((source, owner): (Source, OwnerColumn)) -> Result<OwnedRows, Relea
     )?)
 }
 
+/// A generator, how many rows the noisy counts speak of, and the counts it was fitted to.
+type Fitted = (Released<Generator>, u64, Option<Released<Measurements>>);
+
 /// Runs every mechanism of the plan; the last values here that depend on records unreleased.
 ///
 /// Returns the generator, how many rows the noisy counts speak of, and these counts where the model was
@@ -361,7 +365,7 @@ fn fit_generator(
     paid: &mut Paid,
     records: &Private<Records>,
     on_progress: &mut dyn FnMut(Progress),
-) -> Result<(Released<Generator>, u64, Option<Released<Measurements>>), ReleaseError> {
+) -> Result<Fitted, ReleaseError> {
     on_progress(Progress::Measuring);
     let mut kept = None;
     let units = match plan.units {
@@ -511,6 +515,9 @@ fn starting_counts(
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReleaseError {
+    /// Tables cannot be compared.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
     /// The folder cannot be made.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -585,6 +592,7 @@ impl ReleaseError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Evaluate(error) => error.code(),
             Self::Folder(error) => error.code(),
             Self::Header { .. } => "DPS5011",
             Self::Ledger(error) => error.code(),

@@ -1,8 +1,10 @@
 //! Recomputing everything in a release that can be recomputed.
 
+mod figures;
 mod files;
 mod ledger;
 mod readings;
+mod stated;
 
 use std::path::Path;
 
@@ -12,16 +14,19 @@ use dpsynth_table::{Column, Format, OutOfDomain, ReadOptions, Schema, read_table
 use dpsynth_train::Generator;
 use serde::Serialize;
 
+use crate::figures::{FIGURES, PaidFigures};
 use crate::folder::MODEL;
 use crate::model_notes;
 use crate::policy::Policy;
 use crate::readings::{Question, event_of_row};
 use crate::report::{Report, claim, html, markdown};
+use crate::self_audit::{SelfAuditCheck, SelfAuditSection};
 
 pub use files::verify_files;
 pub use ledger::verify_ledger;
 
 use files::read_text;
+use stated::Stated;
 
 /// One check of a release or a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -71,9 +76,12 @@ impl Check {
 /// A figure may differ by this much, relatively, when it is computed on another machine.
 const RELATIVE_TOLERANCE: f64 = 1e-9;
 
-/// Checks the release in `folder`, its charge if a ledger is given, and who signed if a key is given.
+/// Checks the release in `folder`, or figures that were paid for beside one, its charge if a ledger is given, and who signed if a key is given.
 #[must_use]
 pub fn verify(folder: &Path, ledger: Option<&Path>, key: Option<&PublicKey>) -> Vec<Check> {
+    if folder.join(FIGURES).is_file() {
+        return figures::verify_figures(folder, ledger, key);
+    }
     let mut checks = verify_files(folder);
     let mut check = |what: &str, result| checks.push(Check::of(what, result));
     let report = read_report(folder);
@@ -118,6 +126,10 @@ pub fn verify(folder: &Path, ledger: Option<&Path>, key: Option<&PublicKey>) -> 
         prices(&report),
     );
     check(
+        "the self test before the charge found nothing",
+        self_audit(&report.self_audit),
+    );
+    check(
         "report.md and report.html say what report.json says",
         pages(folder, &report),
     );
@@ -129,12 +141,16 @@ pub fn verify(folder: &Path, ledger: Option<&Path>, key: Option<&PublicKey>) -> 
     if let Some(key) = key {
         check("the key is the one that was given", same_key(&report, key));
     }
-    checks.extend(ledger::holds(ledger, folder, &report));
+    checks.extend(ledger::holds(ledger, folder, &Stated::of_release(&report)));
     checks
 }
 
 fn read_report(folder: &Path) -> Result<Report, String> {
     Report::parse(read_text(folder, "report.json")?.as_bytes()).map_err(|error| error.to_string())
+}
+
+fn read_figures(folder: &Path) -> Result<PaidFigures, String> {
+    PaidFigures::parse(read_text(folder, FIGURES)?.as_bytes()).map_err(|error| error.to_string())
 }
 
 fn read_policy(folder: &Path) -> Result<Policy, String> {
@@ -254,6 +270,20 @@ fn prices(report: &Report) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What a self test found cannot be found again, but whether it passed follows from its figures.
+fn self_audit(section: &SelfAuditSection) -> Result<(), String> {
+    let fails = |check: &&SelfAuditCheck| match check.outcome.as_str() {
+        // Written so that a number that is not one fails.
+        "passed" => !(check.statistic <= check.limit),
+        outcome => outcome != "not_run",
+    };
+    match section.checks.iter().find(fails) {
+        Some(check) => Err(format!("`{}` is beyond its limit", check.name)),
+        None if section.checks.is_empty() => Err("no check was made".to_owned()),
+        None => Ok(()),
+    }
 }
 
 /// Returns whether a figure is stated that is no less than `price`.

@@ -4,8 +4,8 @@ use super::{charged, permission, records, refused, unit_of};
 use crate::attack::{Claim, Pair, Subject, World};
 use crate::error::AuditError;
 use crate::privacy::{
-    ChosenMarginals, MarginalQuery, Marginals, Mechanism, NoiseMultiplier, OwnedRows, Private,
-    RecordsError, Taint, UnitCount,
+    ChosenMarginals, Distances, MarginalQuery, Marginals, Mechanism, NoiseMultiplier, OwnedRows,
+    Private, PublicRows, RecordsError, Taint, UnitCount,
 };
 
 /// The number of units, with one unit more or less.
@@ -33,6 +33,15 @@ pub struct CappedCounts {
 /// Marginals that are chosen one after another within one charge.
 pub struct ChosenCounts {
     /// Noise multiplier of the whole charge.
+    pub noise_multiplier: f64,
+    /// Most rows of a unit.
+    pub max_rows: u32,
+}
+
+/// Distances to public rows that lack the cell into which the unit falls: over two column sets, and over
+/// three.
+pub struct SummedDistances {
+    /// Standard deviation of the noise over the sensitivity.
     pub noise_multiplier: f64,
     /// Most rows of a unit.
     pub max_rows: u32,
@@ -177,6 +186,66 @@ impl Subject for ChosenCounts {
 impl ChosenCounts {
     fn mechanism(&self) -> Result<Mechanism, AuditError> {
         Ok(Mechanism::ChosenMarginals(ChosenMarginals {
+            noise_multiplier: multiplier(self.noise_multiplier)?,
+        }))
+    }
+}
+
+impl Subject for SummedDistances {
+    fn name(&self) -> String {
+        format!(
+            "distances: two groups, a unit with {} in a cell that no public row has",
+            rows_text(self.max_rows)
+        )
+    }
+
+    fn claim(&self) -> Result<Claim, AuditError> {
+        // Two Gaussians, one after another, are one of less noise.
+        with_pair(
+            &self.mechanism()?,
+            self.noise_multiplier / (self.groups().len() as f64).sqrt(),
+        )
+    }
+
+    fn observe(&self, world: World, runs: usize, seed: u64) -> Result<Vec<Vec<f64>>, AuditError> {
+        let unit = unit_of(self.max_rows);
+        let data = records(&unit, SIZES.to_vec(), &people(world, self.max_rows))?;
+        let mechanism = self.mechanism()?;
+        let merged: Vec<Vec<u16>> = SIZES
+            .iter()
+            .map(|&size| (0..size as u16).collect())
+            .collect();
+        let public = PublicRows {
+            merged: &merged,
+            codes: &[0, 0],
+            records: 1,
+        };
+        let scores = (0..runs).map(|run| {
+            let mut paid = permission(&unit, mechanism.clone(), Taint::FixedSeed, mixed(seed, run));
+            let sums = paid
+                .authorize::<Distances>()
+                .and_then(|it| it.measure(&data, public))
+                .map_err(refused!())?;
+            // The likelihood ratio weighs every sum by what a unit moves it over its variance.
+            let groups = self.groups();
+            Ok((sums.iter().zip(&groups))
+                .map(|(&sum, sets)| sum as f64 / sets.len() as f64)
+                .sum())
+        });
+        Ok(vec![scores.collect::<Result<_, AuditError>>()?])
+    }
+}
+
+impl SummedDistances {
+    fn groups(&self) -> Vec<Vec<Vec<u32>>> {
+        let sets = SETS.map(|set| set.to_vec());
+        let again = [sets[1].clone(), vec![1], sets[0].clone()];
+        vec![sets.to_vec(), again.to_vec()]
+    }
+
+    fn mechanism(&self) -> Result<Mechanism, AuditError> {
+        Ok(Mechanism::Distances(Distances {
+            groups: self.groups(),
             noise_multiplier: multiplier(self.noise_multiplier)?,
         }))
     }

@@ -15,7 +15,7 @@ mod sgd;
 mod subjects;
 
 pub use accountants::{known_answers, quick_known_answers};
-pub use counts::{CappedCounts, ChosenCounts, Counts, UnitCounts};
+pub use counts::{CappedCounts, ChosenCounts, Counts, SummedDistances, UnitCounts};
 pub use crowd::Crowd;
 pub use ledger::{charge_on_disk, ledger_arithmetic};
 pub use noise::noise_distribution;

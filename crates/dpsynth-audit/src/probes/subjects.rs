@@ -2,7 +2,7 @@
 
 use super::{
     Canary, CappedCounts, Categories, ChosenCounts, Counts, Crowd, DELTA, GradientStep,
-    LaplaceTable, Median, MostFrequent, UnitCounts, refused,
+    LaplaceTable, Median, MostFrequent, SummedDistances, UnitCounts, refused,
 };
 use crate::attack::Subject;
 use crate::error::AuditError;
@@ -11,10 +11,11 @@ use crate::privacy::{
 };
 
 /// Mechanisms by the names that the ledger has for them.
-pub const MECHANISMS: [&str; 8] = [
+pub const MECHANISMS: [&str; 9] = [
     "unit_count",
     "marginals",
     "chosen_marginals",
+    "distances",
     "dp_sgd",
     "laplace_counts",
     "open_categories",
@@ -56,6 +57,19 @@ pub fn subjects(mechanism: &str, epsilon: f64) -> Result<Vec<Box<dyn Subject>>, 
                     max_rows: 1,
                 }),
                 Box::new(ChosenCounts {
+                    noise_multiplier,
+                    max_rows: 3,
+                }),
+            ]
+        }
+        "distances" => {
+            let noise_multiplier = noise(1.0, 2, epsilon)?;
+            vec![
+                Box::new(SummedDistances {
+                    noise_multiplier,
+                    max_rows: 1,
+                }),
+                Box::new(SummedDistances {
                     noise_multiplier,
                     max_rows: 3,
                 }),

@@ -4,8 +4,8 @@ use dpsynth_audit::{AuditError, Check};
 use dpsynth_faults::fault::{Fault, with};
 
 use crate::probes::{
-    Canary, CappedCounts, Categories, Counts, GradientStep, ledger_arithmetic, noise_distribution,
-    quick_known_answers, refusals, sampler,
+    Canary, CappedCounts, Categories, Counts, GradientStep, SummedDistances, ledger_arithmetic,
+    noise_distribution, quick_known_answers, refusals, sampler,
 };
 use crate::{attacked, found};
 
@@ -20,6 +20,7 @@ pub(crate) enum Part {
     Counts { max_rows: u32 },
     Capped,
     Categories,
+    Distances,
     Step(Canary),
 }
 
@@ -58,6 +59,13 @@ impl Part {
                 },
                 2000,
             ),
+            Self::Distances => attacked(
+                &SummedDistances {
+                    noise_multiplier: 2.0,
+                    max_rows: 1,
+                },
+                4000,
+            ),
             Self::Categories => attacked(&Categories { epsilon: 0.5 }, 16_000),
             Self::Step(canary) => attacked(
                 &GradientStep {
@@ -73,7 +81,7 @@ impl Part {
 }
 
 /// Which part finds which fault.
-pub(crate) const CAUGHT: [(Fault, Part); 34] = [
+pub(crate) const CAUGHT: [(Fault, Part); 35] = [
     (Fault::NoNoise, Part::Counts { max_rows: 1 }),
     (Fault::HalfNoise, Part::Counts { max_rows: 1 }),
     (Fault::HalfGradientNoise, Part::Step(Canary::Large)),
@@ -92,6 +100,7 @@ pub(crate) const CAUGHT: [(Fault, Part); 34] = [
     (Fault::StepsShareNoise, Part::Noise),
     (Fault::BlocksShareNoise, Part::Noise),
     (Fault::SetsShareNoise, Part::Noise),
+    (Fault::GroupsAsOneSet, Part::Distances),
     (Fault::OneKey, Part::Ledger),
     (Fault::AuthorisationsShareKey, Part::Noise),
     (Fault::SinglePrecision, Part::Noise),

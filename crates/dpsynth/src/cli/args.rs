@@ -195,6 +195,33 @@ pub(super) struct Evaluate {
     /// Column that learners predict; the policy's target by default
     #[arg(long, value_name = "COLUMN")]
     pub(super) target: Option<String>,
+    /// Pay for figures with noise instead, which may be published: ε that they may spend
+    #[arg(
+        long,
+        value_name = "E",
+        allow_negative_numbers = true,
+        conflicts_with = "holdout"
+    )]
+    pub(super) epsilon: Option<f64>,
+    /// δ of paid figures; at most what the policy allows, which is also the default
+    #[arg(
+        long,
+        value_name = "D",
+        allow_negative_numbers = true,
+        requires = "epsilon"
+    )]
+    pub(super) delta: Option<f64>,
+    /// The policy whose ledger pays, if not `--ledger`
+    #[arg(
+        long,
+        default_value = "dpsynth.toml",
+        value_name = "FILE",
+        requires = "epsilon"
+    )]
+    pub(super) policy: PathBuf,
+    /// Ledger that pays; that of the policy by default
+    #[arg(long, value_name = "FILE", requires = "epsilon")]
+    pub(super) ledger: Option<PathBuf>,
     /// Folder to make, outside of every release; `evaluation` by default
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,

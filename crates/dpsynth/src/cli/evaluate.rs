@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 use dpsynth_evaluate::{
     Column, Evaluation, Question, RuleFigures, Table, Values, evaluate, html, markdown,
 };
-use dpsynth_privacy::PrivacyUnit;
-use dpsynth_table::{self as table, Format, ReadOptions, Schema, read_header, read_unprotected};
+use dpsynth_privacy::ledger::Digest;
+use dpsynth_privacy::{Delta, Epsilon, PrivacyUnit};
+use dpsynth_table::{
+    self as table, Format, ReadOptions, Schema, read_header, read_table, read_unprotected,
+};
 
 use super::args::Evaluate;
 use super::error::CliError;
 use super::{print, read_policy, report};
+use crate::figures::{self, FigureRequest, paid_figures};
 use crate::folder::{FolderError, MANIFEST};
 use crate::policy::Policy;
 use crate::release::ReleaseError;
@@ -24,6 +28,9 @@ pub(super) fn run(args: &Evaluate) -> Result<(), CliError> {
     // What can fail before a row is read fails first.
     outside_of_releases(out)?;
     let policy = policy_of(&args.folder)?;
+    if let Some(epsilon) = args.epsilon {
+        return paid(args, &policy, epsilon, out);
+    }
     let real = Side::read(&args.against, &policy, policy.dataset.delimiter)?;
     let holdout = args
         .holdout
@@ -53,6 +60,45 @@ pub(super) fn run(args: &Evaluate) -> Result<(), CliError> {
         print(&json(&found));
     } else {
         print(&summary(&found, out));
+    }
+    Ok(())
+}
+
+/// Pays for figures with noise, which may be published.
+fn paid(args: &Evaluate, policy: &Policy, epsilon: f64, out: &Path) -> Result<(), CliError> {
+    let number = |flag| move |source| CliError::Number { flag, source };
+    let epsilon = Epsilon::new(epsilon).map_err(number("epsilon"))?;
+    let delta = (args.delta.map(Delta::new).transpose()).map_err(number("delta"))?;
+    let manifest = args.folder.join(MANIFEST);
+    let manifest = fs::read(&manifest).map_err(|source| CliError::io(&manifest, source))?;
+    let beside = &args.policy;
+    let ledger = (args.ledger.clone()).unwrap_or_else(|| policy.dataset.ledger_beside(beside));
+    let universe = policy.universe.as_ref().map(|it| it.ledger_beside(beside));
+    let synthetic = read_table(
+        &synthetic_table(&args.folder)?,
+        &policy.schema,
+        ReadOptions {
+            format: None,
+            delimiter: b',',
+            ignored: Vec::new(),
+        },
+    )?;
+    let found = paid_figures(&FigureRequest {
+        policy,
+        asked: policy.tighten(Some(epsilon), delta, None, None)?,
+        synthetic: &synthetic,
+        release: Digest::of(&manifest),
+        data: &args.against,
+        target: args.target.as_deref().or(policy.model.target.as_deref()),
+        out,
+        ledger: &ledger,
+        universe: universe.as_deref(),
+    })?;
+    if args.json {
+        print(&found.to_json());
+    } else {
+        print(&figures::markdown(&found));
+        print(&format!("\nFolder: {}\n", out.display()));
     }
     Ok(())
 }

@@ -201,7 +201,7 @@ fn key(summary: &LedgerSummary) -> String {
         .map_or_else(String::new, |key| key.to_string())
 }
 
-fn ledger_section(receipt: &ChargeReceipt) -> LedgerSection {
+pub(crate) fn ledger_section(receipt: &ChargeReceipt) -> LedgerSection {
     let Booking {
         sequence,
         before,
@@ -220,7 +220,7 @@ fn ledger_section(receipt: &ChargeReceipt) -> LedgerSection {
     }
 }
 
-fn universe_section(receipt: &ChargeReceipt) -> Option<UniverseSection> {
+pub(crate) fn universe_section(receipt: &ChargeReceipt) -> Option<UniverseSection> {
     let Booking {
         sequence,
         before,

@@ -379,6 +379,11 @@ pub(crate) fn mechanism(mechanism: &Mechanism) -> String {
             "histograms with Gaussian noise, chosen one after another, noise multiplier {} together",
             chosen.noise_multiplier.value()
         ),
+        Mechanism::Distances(distances) => format!(
+            "{} sums of differences to public counts, with Gaussian noise, noise multiplier {} each",
+            distances.groups.len(),
+            distances.noise_multiplier.value()
+        ),
         Mechanism::DpSgd(sgd) => format!(
             "{} steps of DP-SGD: Poisson sampling rate {}, clip norm {}, noise multiplier {}",
             sgd.steps.value(),

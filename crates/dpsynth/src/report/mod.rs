@@ -28,6 +28,7 @@ use crate::readings::Readings;
 use crate::self_audit::SelfAuditSection;
 
 pub use build::{Ingredients, build};
+pub(crate) use build::{ledger_section, universe_section};
 pub use claim::claim;
 pub(crate) use claim::{delta_text, epsilon_down, epsilon_up};
 pub use html::html;
@@ -392,7 +393,7 @@ fn mechanism_schema(_: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "required": ["mechanism"],
         "properties": { "mechanism": { "enum": [
-            "unit_count", "marginals", "chosen_marginals", "dp_sgd", "laplace_counts", "open_categories", "quantiles", "top_cells"
+            "unit_count", "marginals", "chosen_marginals", "dp_sgd", "laplace_counts", "open_categories", "quantiles", "top_cells", "distances"
         ] } }
     })
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use dpsynth_privacy::ledger::{PublicKey, Signature};
 
-use super::{Check, read_report};
+use super::Check;
+use super::stated::Told;
 use crate::folder::{MANIFEST, SIGNATURE, manifest};
 
 /// Checks that every file of a release is the one that its manifest lists, that there is no other,
@@ -52,8 +53,8 @@ fn files(folder: &Path) -> Result<(), String> {
 }
 
 fn signed(folder: &Path) -> Result<(), String> {
-    let report = read_report(folder)?;
-    let section = report.ledger.as_ref();
+    let told = Told::read(folder)?;
+    let section = told.stated().ledger;
     let section = section.ok_or("nothing was charged, so nobody signed")?;
     let key = PublicKey::from_hex(&section.public_key).ok_or("the report names no key")?;
     let manifest = read_text(folder, MANIFEST)?;

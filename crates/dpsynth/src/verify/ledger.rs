@@ -6,10 +6,10 @@ use dpsynth_privacy::ledger::{
     Audit, ChargeLine, CheckpointState, Digest, Ending, KeyState, LedgerError, Subject, audit,
 };
 
+use super::Check;
 use super::files::read_text;
-use super::{Check, read_report};
+use super::stated::{Stated, Told};
 use crate::folder::MANIFEST;
-use crate::report::Report;
 
 const CHARGE: &str = "the ledger holds the charge";
 const COMMIT: &str = "the ledger names this release";
@@ -58,7 +58,7 @@ pub fn verify_ledger(path: &Path, releases: &[PathBuf]) -> Result<Vec<Check>, Le
 }
 
 /// Checks that the ledger at `path`, if one is given, is sound and holds the release in `folder`.
-pub(super) fn holds(path: Option<&Path>, folder: &Path, report: &Report) -> Vec<Check> {
+pub(super) fn holds(path: Option<&Path>, folder: &Path, stated: &Stated<'_>) -> Vec<Check> {
     let Some(path) = path else {
         let why = "no ledger was given; name it with `--ledger`";
         return vec![Check::skipped(CHARGE, why), Check::skipped(COMMIT, why)];
@@ -66,7 +66,7 @@ pub(super) fn holds(path: Option<&Path>, folder: &Path, report: &Report) -> Vec<
     match audit(path) {
         Ok(found) => {
             let mut checks = vec![checkpoint(&found)];
-            checks.extend(held(&found, folder, report));
+            checks.extend(held(&found, folder, stated));
             checks
         }
         Err(error) => vec![Check::of(CHARGE, Err(error.to_string()))],
@@ -124,17 +124,16 @@ fn within_caps(found: &Audit) -> Result<(), String> {
 
 /// Checks a release against a ledger: its signature, its charge and its commit.
 fn release(found: &Audit, folder: &Path) -> Vec<Check> {
-    let report = match read_report(folder) {
-        Ok(report) => report,
-        Err(why) => return vec![Check::of("report.json is a report", Err(why))],
-    };
     let mut checks = super::verify_files(folder);
-    checks.extend(held(found, folder, &report));
+    match Told::read(folder) {
+        Ok(told) => checks.extend(held(found, folder, &told.stated())),
+        Err(why) => checks.push(Check::of("report.json is a report", Err(why))),
+    }
     checks
 }
 
-fn held(found: &Audit, folder: &Path, report: &Report) -> Vec<Check> {
-    let line = charged(found, report);
+fn held(found: &Audit, folder: &Path, stated: &Stated<'_>) -> Vec<Check> {
+    let line = charged(found, stated);
     let named = line.clone().and_then(|line| committed(line, folder));
     vec![
         Check::of(CHARGE, line.map(|_| ())),
@@ -150,11 +149,11 @@ struct Place<'a> {
     head_hash: &'a str,
 }
 
-fn charged<'a>(found: &'a Audit, report: &Report) -> Result<&'a ChargeLine, String> {
+fn charged<'a>(found: &'a Audit, stated: &Stated<'_>) -> Result<&'a ChargeLine, String> {
     let summary = &found.summary;
-    let section = report.ledger.as_ref().ok_or("the report names no charge")?;
-    let place = match (&summary.subject, &report.universe) {
-        (Subject::Dataset { name, .. }, _) if *name != report.dataset => {
+    let section = stated.ledger.ok_or("the report names no charge")?;
+    let place = match (&summary.subject, stated.universe) {
+        (Subject::Dataset { name, .. }, _) if *name != stated.dataset => {
             return Err(format!("the ledger is that of the {}", summary.subject));
         }
         (Subject::Dataset { .. }, _) => Place {
@@ -191,13 +190,12 @@ fn charged<'a>(found: &'a Audit, report: &Report) -> Result<&'a ChargeLine, Stri
     if line.refunded_at.is_some() {
         return Err("the charge was handed back".to_owned());
     }
-    let mechanisms = report.mechanisms.iter().map(|section| &section.mechanism);
-    let holds = line.mechanisms.iter().eq(mechanisms)
-        && Some(line.epsilon_spent) >= report.privacy.epsilon_spent
-        && line.delta_asked.value() == report.privacy.delta
-        && line.policy_sha256.to_string() == report.policy.sha256
-        && line.dataset.as_ref().unwrap_or(&report.dataset) == &report.dataset
-        && line.unit.as_ref().unwrap_or(&report.privacy.unit) == &report.privacy.unit;
+    let holds = line.mechanisms.iter().eq(stated.mechanisms.iter().copied())
+        && Some(line.epsilon_spent) >= stated.epsilon_spent
+        && line.delta_asked.value() == stated.delta
+        && line.policy_sha256.to_string() == stated.policy_sha256
+        && line.dataset.as_deref().unwrap_or(stated.dataset) == stated.dataset
+        && line.unit.as_ref().unwrap_or(stated.unit) == stated.unit;
     if holds {
         Ok(line)
     } else {
