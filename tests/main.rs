@@ -8,6 +8,7 @@ mod audit;
 mod bad_input;
 mod canary;
 mod crash;
+mod drafts;
 mod figures;
 #[allow(
     unreachable_pub,

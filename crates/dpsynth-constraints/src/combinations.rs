@@ -135,6 +135,15 @@ impl Combinations {
         Ok((replace(&nothing, &cells)?, unlisted))
     }
 
+    /// Returns for each row which of the combinations it has, in the order in which they were listed.
+    pub(crate) fn entries(&self, table: &DataFrame) -> PolarsResult<Vec<Option<usize>>> {
+        let entry = |key: &Vec<Code>| {
+            let entries = self.by_prefix.get(&known(key)?)?;
+            entries.first().copied()
+        };
+        Ok(self.keys(table)?.iter().map(entry).collect())
+    }
+
     fn breaks(&self, key: &[Code]) -> bool {
         if key.contains(&Code::Missing) {
             return false;
