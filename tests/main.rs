@@ -10,6 +10,7 @@ mod canary;
 mod crash;
 mod drafts;
 mod figures;
+mod formats;
 #[allow(
     unreachable_pub,
     reason = "the fuzz targets are a library of their own elsewhere"

@@ -159,6 +159,7 @@ fn a_ledger_that_was_rolled_back_during_a_release_stops_it() {
         policy: &policy,
         plan,
         data: &here.path("data.csv"),
+        data_format: None,
         out: &here.path("second"),
         protection: Protection::Ledger {
             path: ledger.clone(),

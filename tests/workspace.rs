@@ -27,13 +27,24 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ),
     (
         "dpsynth-table",
-        &["chrono", "flate2", "polars", "serde", "thiserror"],
+        &[
+            "chrono",
+            "encoding_rs",
+            "flate2",
+            "foldhash",
+            "polars",
+            "polars-arrow",
+            "serde",
+            "thiserror",
+            "zstd",
+        ],
     ),
     (
         "dpsynth-constraints",
         &[
             "chrono",
             "dpsynth-table",
+            "foldhash",
             "polars",
             "polars-lazy",
             "serde",
@@ -120,6 +131,7 @@ const ALLOWED: [(&str, &[&str]); 9] = [
             "serde",
             "serde_json",
             "sha2",
+            "tempfile",
             "thiserror",
             "toml",
         ],

@@ -8,7 +8,8 @@ use dpsynth::policy::Policy;
 use dpsynth_constraints::{RuleKind, RuleSpec, Rules};
 use dpsynth_privacy::ledger;
 use dpsynth_table::{
-    Cells, Column, Domain, Format, Missing, OutOfDomain, ReadOptions, Schema, read, read_header,
+    Cells, Column, Dialect, Domain, Encoding, Format, Missing, OutOfDomain, ReadOptions, Schema,
+    read, read_header,
 };
 use dpsynth_train::Generator;
 
@@ -50,10 +51,18 @@ pub fn table(bytes: &[u8]) {
     let Some((&choice, rest)) = bytes.split_first() else {
         return;
     };
-    let format = if choice % 2 == 0 {
-        Format::Csv
-    } else {
-        Format::Parquet
+    let format = match choice % 4 {
+        0 | 2 => Format::Csv,
+        1 => Format::Parquet,
+        _ => Format::Arrow,
+    };
+    // The next bits of the choice are those of the text.
+    let dialect = Dialect {
+        encoding: match choice {
+            0x80.. => Encoding::Utf16,
+            _ => Encoding::Utf8,
+        },
+        ..Dialect::default()
     };
     let Ok(mut file) = tempfile::NamedTempFile::new() else {
         return;
@@ -61,11 +70,11 @@ pub fn table(bytes: &[u8]) {
     if file.write_all(rest).is_err() {
         return;
     }
-    let _ = read_header(file.path(), Some(format), b',');
+    let _ = read_header(file.path(), Some(format), dialect);
     let schema = schema();
     let options = ReadOptions {
         format: Some(format),
-        delimiter: b',',
+        dialect,
         ignored: Vec::new(),
     };
     if let Ok(table) = read(file.path(), &schema, options) {

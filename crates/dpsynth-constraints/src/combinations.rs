@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use dpsynth_table::Column as SchemaColumn;
 use polars::prelude::{Column, DataFrame, DataType, NewChunkedArray, PolarsResult};
 use polars::prelude::{Float64Chunked, Int32Chunked, Int64Chunked, IntoColumn, StringChunked};
@@ -17,28 +19,43 @@ pub(crate) struct Combinations {
     /// The same as codes.
     allowed_codes: Vec<Vec<u32>>,
     /// For each column, a number for each value that occurs in a combination.
-    codes: Vec<HashMap<Key, u32>>,
+    codes: Vec<Codes>,
     /// The combinations that begin with a sequence of codes; a whole combination is a key too.
-    by_prefix: HashMap<Vec<u32>, Vec<usize>>,
+    by_prefix: HashMap<Vec<u32>, Vec<usize>, RandomState>,
+}
+
+/// A number for each value of one column that occurs in a combination.
+#[derive(Clone, Debug, Default)]
+struct Codes {
+    texts: HashMap<String, u32, RandomState>,
+    /// All others, see [`number`].
+    numbers: HashMap<i64, u32, RandomState>,
+}
+
+/// The codes of some rows' cells, row by row.
+struct Keys {
+    codes: Vec<Code>,
+    width: usize,
+}
+
+impl Keys {
+    fn rows(&self) -> impl Iterator<Item = &[Code]> {
+        self.codes.chunks_exact(self.width)
+    }
 }
 
 impl Combinations {
     /// Indexes combinations whose every cell fits its column.
     pub(crate) fn new(columns: &[&SchemaColumn], listed: Vec<Vec<Cell>>) -> Self {
-        let mut codes: Vec<HashMap<Key, u32>> = vec![HashMap::new(); columns.len()];
-        let mut by_prefix: HashMap<Vec<u32>, Vec<usize>> = HashMap::new();
+        let mut codes = vec![Codes::default(); columns.len()];
+        let mut by_prefix: HashMap<Vec<u32>, Vec<usize>, RandomState> = HashMap::default();
         let mut allowed = Vec::with_capacity(listed.len());
         let mut allowed_codes = Vec::with_capacity(listed.len());
         for cells in listed {
             let key: Vec<u32> = cells
                 .iter()
                 .zip(&mut codes)
-                .map(|(cell, codes)| {
-                    // OK because a policy file cannot list four billion combinations.
-                    let next =
-                        u32::try_from(codes.len()).expect("fewer combinations than u32 counts");
-                    *codes.entry(Key::from(cell)).or_insert(next)
-                })
+                .map(|(cell, codes)| codes.enter(cell))
                 .collect();
             // Listed twice is allowed once: it must not be drawn twice as often.
             if by_prefix.contains_key(&key) {
@@ -65,10 +82,11 @@ impl Combinations {
 
     /// Returns which rows break the rule; a row with a missing cell does not.
     pub(crate) fn broken(&self, table: &DataFrame) -> PolarsResult<Vec<bool>> {
+        let mut known = Vec::with_capacity(self.columns.len());
         Ok(self
             .keys(table)?
-            .iter()
-            .map(|key| self.breaks(key))
+            .rows()
+            .map(|key| self.breaks(key, &mut known))
             .collect())
     }
 
@@ -84,10 +102,11 @@ impl Combinations {
     ) -> PolarsResult<()> {
         let keys = self.keys(table)?;
         let occurrences = self.occurrences(&keys);
+        let mut known = Vec::with_capacity(self.columns.len());
         let chosen: Vec<Option<usize>> = keys
-            .iter()
+            .rows()
             .map(|key| {
-                if self.breaks(key) {
+                if self.breaks(key, &mut known) {
                     self.closest(key, &occurrences, uniform)
                 } else {
                     None
@@ -121,9 +140,13 @@ impl Combinations {
         let [first, second] = self.columns.as_slice() else {
             unreachable!("compiled only where the first of two columns decides");
         };
-        let keys = self.codes_of(table, first, &self.codes[0])?;
+        let mut keys = Vec::with_capacity(table.height());
+        self.codes[0].of(table, first, |code| keys.push(code))?;
         let decided = |code: &Code| match code {
-            Code::Listed(code) => self.by_prefix.get(&vec![*code]).map(|entries| entries[0]),
+            Code::Listed(code) => self
+                .by_prefix
+                .get([*code].as_slice())
+                .map(|entries| entries[0]),
             Code::Missing | Code::Unlisted => None,
         };
         let cells: Vec<Option<&Cell>> = keys
@@ -137,18 +160,22 @@ impl Combinations {
 
     /// Returns for each row which of the combinations it has, in the order in which they were listed.
     pub(crate) fn entries(&self, table: &DataFrame) -> PolarsResult<Vec<Option<usize>>> {
-        let entry = |key: &Vec<Code>| {
-            let entries = self.by_prefix.get(&known(key)?)?;
+        let mut listed = Vec::with_capacity(self.columns.len());
+        let mut entry = |key: &[Code]| {
+            known(key, &mut listed).then_some(())?;
+            let entries = self.by_prefix.get(listed.as_slice())?;
             entries.first().copied()
         };
-        Ok(self.keys(table)?.iter().map(entry).collect())
+        let keys = self.keys(table)?;
+        Ok(keys.rows().map(&mut entry).collect())
     }
 
-    fn breaks(&self, key: &[Code]) -> bool {
+    /// `listed` is room to work in.
+    fn breaks(&self, key: &[Code], listed: &mut Vec<u32>) -> bool {
         if key.contains(&Code::Missing) {
             return false;
         }
-        !known(key).is_some_and(|key| self.by_prefix.contains_key(&key))
+        !known(key, listed) || !self.by_prefix.contains_key(listed.as_slice())
     }
 
     fn closest(
@@ -157,8 +184,10 @@ impl Combinations {
         occurrences: &[Vec<f64>],
         uniform: &mut dyn FnMut() -> f64,
     ) -> Option<usize> {
+        let mut listed = Vec::with_capacity(key.len());
         let (agreeing, candidates) = (1..key.len()).rev().find_map(|length| {
-            let candidates = self.by_prefix.get(&known(&key[..length])?)?;
+            known(&key[..length], &mut listed).then_some(())?;
+            let candidates = self.by_prefix.get(listed.as_slice())?;
             Some((length, candidates))
         })?;
         let weight = |candidate: &usize| -> f64 {
@@ -179,13 +208,13 @@ impl Combinations {
     }
 
     /// Returns how often each code of each column occurs, and once more, so that none is impossible.
-    fn occurrences(&self, keys: &[Vec<Code>]) -> Vec<Vec<f64>> {
+    fn occurrences(&self, keys: &Keys) -> Vec<Vec<f64>> {
         let mut occurrences: Vec<Vec<f64>> = self
             .codes
             .iter()
-            .map(|codes| vec![1.0; codes.len()])
+            .map(|codes| vec![1.0; codes.count()])
             .collect();
-        for key in keys {
+        for key in keys.rows() {
             for (code, occurrences) in key.iter().zip(&mut occurrences) {
                 if let Code::Listed(code) = code {
                     occurrences[*code as usize] += 1.0;
@@ -196,61 +225,77 @@ impl Combinations {
     }
 
     /// Returns the codes of each row's cells.
-    fn keys(&self, table: &DataFrame) -> PolarsResult<Vec<Vec<Code>>> {
-        let mut keys = vec![Vec::with_capacity(self.columns.len()); table.height()];
-        for (name, codes) in self.columns.iter().zip(&self.codes) {
-            for (key, code) in keys.iter_mut().zip(self.codes_of(table, name, codes)?) {
-                key.push(code);
-            }
+    fn keys(&self, table: &DataFrame) -> PolarsResult<Keys> {
+        let width = self.columns.len();
+        let mut keys = vec![Code::Missing; table.height() * width];
+        for (position, (name, codes)) in self.columns.iter().zip(&self.codes).enumerate() {
+            let mut places = keys[position..].iter_mut().step_by(width);
+            codes.of(table, name, |code| {
+                if let Some(place) = places.next() {
+                    *place = code;
+                }
+            })?;
         }
-        Ok(keys)
+        Ok(Keys { codes: keys, width })
+    }
+}
+
+impl Codes {
+    fn count(&self) -> usize {
+        self.texts.len() + self.numbers.len()
     }
 
-    /// Returns the codes of a column's cells.
-    fn codes_of(
-        &self,
-        table: &DataFrame,
-        name: &str,
-        codes: &HashMap<Key, u32>,
-    ) -> PolarsResult<Vec<Code>> {
-        let code = |key: Option<Key>| match key {
+    /// Returns the code of a cell of a combination, a new one where it has none.
+    fn enter(&mut self, cell: &Cell) -> u32 {
+        // OK because a policy file cannot list four billion combinations.
+        let next = u32::try_from(self.count()).expect("fewer combinations than u32 counts");
+        match cell {
+            Cell::Text(text) => *self.texts.entry(text.clone()).or_insert(next),
+            Cell::Date(days) => *self.numbers.entry(i64::from(*days)).or_insert(next),
+            Cell::Float(value) => *self.numbers.entry(number(*value)).or_insert(next),
+            Cell::Integer(value) | Cell::Moment(value) => {
+                *self.numbers.entry(*value).or_insert(next)
+            }
+        }
+    }
+
+    /// Calls `each` with the code of every cell of a column.
+    fn of(&self, table: &DataFrame, name: &str, mut each: impl FnMut(Code)) -> PolarsResult<()> {
+        let listed = |code: Option<&u32>| code.map_or(Code::Unlisted, |code| Code::Listed(*code));
+        let number = |value: Option<i64>| match value {
             None => Code::Missing,
-            Some(key) => codes
-                .get(&key)
-                .map_or(Code::Unlisted, |code| Code::Listed(*code)),
+            Some(value) => listed(self.numbers.get(&value)),
         };
         let column = table.column(name)?;
-        let cells: Vec<Option<Key>> = match column.dtype() {
-            DataType::String => column
-                .str()?
-                .iter()
-                .map(|cell| cell.map(|text| Key::Text(text.into())))
-                .collect(),
-            DataType::Int64 => column
-                .i64()?
-                .iter()
-                .map(|cell| cell.map(Key::Integer))
-                .collect(),
-            DataType::Float64 => column
-                .f64()?
-                .iter()
-                .map(|cell| cell.map(Key::float))
-                .collect(),
-            DataType::Datetime(..) => column
-                .datetime()?
-                .physical()
-                .iter()
-                .map(|cell| cell.map(Key::Moment))
-                .collect(),
-            _ => column
-                .date()?
-                .physical()
-                .iter()
-                .map(|cell| cell.map(Key::Date))
-                .collect(),
-        };
-        Ok(cells.into_iter().map(code).collect())
+        match column.dtype() {
+            DataType::String => column.str()?.iter().for_each(|cell| {
+                each(match cell {
+                    None => Code::Missing,
+                    Some(text) => listed(self.texts.get(text)),
+                });
+            }),
+            DataType::Int64 => column.i64()?.iter().for_each(|cell| each(number(cell))),
+            DataType::Float64 => {
+                let cells = column.f64()?.iter();
+                cells.for_each(|cell| each(number(cell.map(self::number))));
+            }
+            DataType::Datetime(..) => {
+                let cells = column.datetime()?.physical().iter();
+                cells.for_each(|cell| each(number(cell)));
+            }
+            _ => {
+                let cells = column.date()?.physical().iter();
+                cells.for_each(|cell| each(number(cell.map(i64::from))));
+            }
+        }
+        Ok(())
     }
+}
+
+/// A float as a key of a map.
+fn number(value: f64) -> i64 {
+    // Adding zero makes one of the two zeros, which are equal but have different bits.
+    (value + 0.0).to_bits().cast_signed()
 }
 
 /// What a rule knows of a cell.
@@ -261,43 +306,14 @@ enum Code {
     Unlisted,
 }
 
-/// A cell as a key of a map.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-enum Key {
-    Date(i32),
-    Float(u64),
-    Integer(i64),
-    Moment(i64),
-    Text(String),
-}
-
-impl Key {
-    fn float(value: f64) -> Self {
-        // Adding zero makes one of the two zeros, which are equal but have different bits.
-        Self::Float((value + 0.0).to_bits())
-    }
-}
-
-impl From<&Cell> for Key {
-    fn from(cell: &Cell) -> Self {
-        match cell {
-            Cell::Date(days) => Self::Date(*days),
-            Cell::Float(value) => Self::float(*value),
-            Cell::Integer(value) => Self::Integer(*value),
-            Cell::Moment(value) => Self::Moment(*value),
-            Cell::Text(text) => Self::Text(text.clone()),
-        }
-    }
-}
-
-/// Returns the codes, where every cell occurs in some combination.
-fn known(key: &[Code]) -> Option<Vec<u32>> {
-    key.iter()
-        .map(|code| match code {
-            Code::Listed(code) => Some(*code),
-            Code::Missing | Code::Unlisted => None,
-        })
-        .collect()
+/// Puts the codes into `listed`; false where a cell occurs in no combination.
+fn known(key: &[Code], listed: &mut Vec<u32>) -> bool {
+    listed.clear();
+    listed.extend(key.iter().map_while(|code| match code {
+        Code::Listed(code) => Some(*code),
+        Code::Missing | Code::Unlisted => None,
+    }));
+    listed.len() == key.len()
 }
 
 /// Returns the column with some cells replaced.

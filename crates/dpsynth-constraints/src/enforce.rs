@@ -39,30 +39,20 @@ impl Rules {
         limits: Limits,
     ) -> Result<(DataFrame, Vec<RuleOutcome>), RuleError> {
         self.expect_room(rows as u64)?;
-        let mut tally = Tally::new(self);
-        let mut table = self.columns.empty_frame();
-        for _ in 0..limits.max_rounds.get() {
-            let left = limits.draws(rows).saturating_sub(tally.drawn);
-            let wanted = tally.next_batch(rows, table.height()).min(left);
-            if wanted == 0 {
-                break;
-            }
-            let batch = self.modelled(draw(wanted))?;
-            if batch.height() < wanted {
-                return Err(RuleError {
-                    place: None,
-                    problem: RuleProblem::WrongShape,
-                });
-            }
-            let obeying = self.enforce_batch(batch, uniform, &mut tally)?;
-            table.vstack_mut(&obeying).map_err(|_| wrong_shape())?;
+        let mut enforcing = self.enforcing(limits);
+        let table = enforcing.next_rows(rows, draw, uniform)?;
+        Ok((table, enforcing.outcomes()))
+    }
+
+    /// Begins to draw rows that obey, some at a time.
+    #[must_use]
+    pub fn enforcing(&self, limits: Limits) -> Enforcing {
+        Enforcing {
+            rules: self.clone(),
+            limits,
+            tally: Tally::new(self),
+            spare: self.columns.empty_frame(),
         }
-        if table.height() < rows {
-            return Err(tally.unsatisfied(self));
-        }
-        let mut table = table.head(Some(rows));
-        table.rechunk_mut();
-        Ok((table, tally.outcomes(self)))
     }
 
     /// Returns the rows of one draw that obey, after construction and repair.
@@ -221,6 +211,65 @@ impl Rules {
     }
 }
 
+/// Rules that are enforced on rows which are drawn some at a time, as for a table that is too large to
+/// be held. It holds no rows but a few that were drawn too many.
+pub struct Enforcing {
+    rules: Rules,
+    limits: Limits,
+    tally: Tally,
+    /// Rows that obey and were not asked for yet.
+    spare: DataFrame,
+}
+
+impl Enforcing {
+    /// Draws the next `rows` rows that obey; everything is as in [`Rules::enforce`], and the limits are
+    /// those for so many rows.
+    ///
+    /// # Errors
+    /// As [`Rules::enforce`].
+    pub fn next_rows(
+        &mut self,
+        rows: usize,
+        draw: &mut dyn FnMut(usize) -> DataFrame,
+        uniform: &mut dyn FnMut() -> f64,
+    ) -> Result<DataFrame, RuleError> {
+        let drawn_before = self.tally.drawn;
+        let mut table = std::mem::take(&mut self.spare);
+        for round in 0..self.limits.max_rounds.get() {
+            let drawn = self.tally.drawn - drawn_before;
+            let left = self.limits.draws(rows).saturating_sub(drawn);
+            let missing = rows.saturating_sub(table.height());
+            let wanted = match round {
+                0 => missing,
+                _ => self.tally.next_batch(rows, missing),
+            };
+            let wanted = wanted.min(left);
+            if wanted == 0 {
+                break;
+            }
+            let batch = self.rules.modelled(draw(wanted))?;
+            if batch.height() < wanted {
+                return Err(wrong_shape());
+            }
+            let obeying = self.rules.enforce_batch(batch, uniform, &mut self.tally)?;
+            table.vstack_mut(&obeying).map_err(|_| wrong_shape())?;
+        }
+        if table.height() < rows {
+            return Err(self.tally.unsatisfied(&self.rules));
+        }
+        self.spare = table.slice(rows as i64, usize::MAX);
+        let mut table = table.head(Some(rows));
+        table.rechunk_mut();
+        Ok(table)
+    }
+
+    /// Returns what became of all rows that were drawn.
+    #[must_use]
+    pub fn outcomes(&self) -> Vec<RuleOutcome> {
+        self.tally.outcomes(&self.rules)
+    }
+}
+
 /// The rows whose computed value its column cannot hold.
 struct Outside {
     rule: usize,
@@ -253,9 +302,8 @@ impl Tally {
         }
     }
 
-    /// Returns how many rows to draw next, given how many of the last ones obeyed.
-    fn next_batch(&self, rows: usize, have: usize) -> usize {
-        let missing = rows.saturating_sub(have);
+    /// Returns how many rows to draw next of a table of `rows`, given how many of the last ones obeyed.
+    fn next_batch(&self, rows: usize, missing: usize) -> usize {
         if missing == 0 || self.drawn == 0 {
             return missing;
         }

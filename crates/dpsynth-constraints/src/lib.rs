@@ -90,6 +90,7 @@ mod spec;
 mod unique;
 
 pub use condition::Condition;
+pub use enforce::Enforcing;
 pub use error::{RuleError, RuleField, RulePlace, RuleProblem};
 pub use interaction::Interaction;
 pub use outcome::{Limits, RuleOutcome, Violation};

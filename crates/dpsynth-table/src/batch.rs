@@ -1,20 +1,18 @@
 //! A file read some rows at a time, so that it need not fit into memory.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use polars::prelude::{DataFrame, ParquetReader, SerReader as _};
+use polars::prelude::{ArrowSchema, DataFrame};
 
-use crate::csv::{CELL_LIMIT, CsvFile, TextBatch, check_names};
+use crate::columnar::{ArrowFile, ParquetFile};
+use crate::csv::{CELL_LIMIT, CsvFile, TextBatch, check_names, header_of_file};
 use crate::encode::{Cell, CellProblem};
 use crate::error::TableError;
-use crate::read::{Format, ReadOptions};
+use crate::format::{Dialect, Format};
+use crate::read::ReadOptions;
 use crate::schema::{Domain, Schema};
 use crate::series;
-
-/// Rows of a Parquet file that are held at a time.
-const BATCH_ROWS: usize = 1 << 18;
 
 /// The columns to read from a file, in the order in which they are given out.
 pub(crate) struct Wanted<'a> {
@@ -51,7 +49,16 @@ pub(crate) struct Rows<'a> {
 
 enum Source {
     Csv(Box<CsvFile>),
-    Parquet { path: PathBuf, next: usize },
+    Columnar {
+        file: ColumnarFile,
+        /// Rows that were read so far.
+        read: usize,
+    },
+}
+
+enum ColumnarFile {
+    Parquet(ParquetFile),
+    Arrow(Box<ArrowFile>),
 }
 
 /// Some rows of a file, or all of a data frame: the wanted columns, in their order.
@@ -71,62 +78,44 @@ impl<'a> Rows<'a> {
         wanted: Wanted<'a>,
         options: &ReadOptions,
     ) -> Result<Self, TableError> {
-        let format = options.format.map_or_else(|| Format::of_input(path), Ok)?;
-        match format {
-            Format::Csv => {
-                let file = CsvFile::open(path, options.delimiter)?;
+        let format = options.format.map_or_else(|| Format::of_path(path), Ok)?;
+        let (positions, source) = match format {
+            Format::Csv | Format::CsvGz | Format::CsvZst => {
+                let file = CsvFile::open(path, options.dialect)?;
                 let positions = positions(file.names(), &wanted, options)?;
-                Ok(Self {
-                    wanted,
-                    positions,
-                    source: Source::Csv(Box::new(file)),
-                })
+                (positions, Source::Csv(Box::new(file)))
             }
             Format::Parquet => {
-                let mut reader = open_parquet(path)?;
-                let types = guarded(path, || reader.schema())?;
-                let names: Vec<String> = types.iter_names().map(|name| name.to_string()).collect();
-                check_names(&names)?;
-                let positions = positions(&names, &wanted, options)?;
-                for (name, domain) in wanted.names.iter().zip(&wanted.domains) {
-                    let known = types
-                        .get(name)
-                        .and_then(|field| series::known_type(&field.dtype));
-                    if !known.is_some_and(|dtype| series::fits(&dtype, *domain)) {
-                        return Err(TableError::WrongType {
-                            column: (*name).to_owned(),
-                        });
-                    }
-                }
-                let path = path.to_owned();
-                Ok(Self {
-                    wanted,
-                    positions,
-                    source: Source::Parquet { path, next: 0 },
-                })
+                let (file, types) = ParquetFile::open(path)?;
+                let positions = typed_positions(&types, &wanted, options)?;
+                let file = ColumnarFile::Parquet(file);
+                (positions, Source::Columnar { file, read: 0 })
             }
-        }
+            Format::Arrow => {
+                let positions = typed_positions(&ArrowFile::types(path)?, &wanted, options)?;
+                let file = ArrowFile::open(path, &positions)?;
+                let file = ColumnarFile::Arrow(Box::new(file));
+                (positions, Source::Columnar { file, read: 0 })
+            }
+        };
+        Ok(Self {
+            wanted,
+            positions,
+            source,
+        })
     }
 
     /// Reads some more rows; nothing after the last one.
     pub(crate) fn next(&mut self) -> Result<Option<Batch>, TableError> {
         match &mut self.source {
             Source::Csv(file) => Ok(file.next_batch(&self.positions)?.map(Batch::Text)),
-            Source::Parquet { path, next } => {
-                let reader = open_parquet(path)?;
-                let names = self.wanted.names.iter().map(|name| (*name).to_owned());
-                let names = names.collect();
-                let before = *next;
-                let read = || {
-                    let slice = Some((before, BATCH_ROWS));
-                    reader.with_slice(slice).with_columns(Some(names)).finish()
+            Source::Columnar { file, read } => {
+                let columns = match file {
+                    ColumnarFile::Parquet(file) => file.next_batch(&self.wanted.names)?,
+                    ColumnarFile::Arrow(file) => file.next_batch(&self.wanted.names)?,
                 };
-                let columns = guarded(path, read)?;
-                *next += columns.height();
-                // In a slice the columns stand as they do in the file.
-                let columns = columns.select(self.wanted.names.iter().copied());
-                let columns =
-                    columns.map_err(|_| TableError::UnreadableParquet { path: path.clone() })?;
+                let before = *read;
+                *read += columns.height();
                 Ok((columns.height() > 0).then_some(Batch::Frame { columns, before }))
             }
         }
@@ -220,35 +209,41 @@ fn positions(
     }
 }
 
-/// Reads the names of a Parquet file's columns.
-pub(crate) fn parquet_header(path: &Path) -> Result<Vec<String>, TableError> {
-    let mut reader = open_parquet(path)?;
-    let schema = guarded(path, || reader.schema())?;
-    Ok(schema.iter_names().map(|name| name.to_string()).collect())
-}
-
-fn open_parquet(path: &Path) -> Result<ParquetReader<std::fs::File>, TableError> {
-    let failed = |error: std::io::Error| TableError::of_file(path, error.kind());
-    let file = std::fs::File::open(path).map_err(failed)?;
-    match file.metadata().map_err(failed)? {
-        metadata if metadata.is_dir() => {
-            Err(TableError::of_file(path, std::io::ErrorKind::IsADirectory))
+/// As [`positions`], where the file says the types of its columns, which must fit.
+fn typed_positions(
+    types: &ArrowSchema,
+    wanted: &Wanted<'_>,
+    options: &ReadOptions,
+) -> Result<Vec<usize>, TableError> {
+    let names = names_of(types);
+    check_names(&names)?;
+    let positions = positions(&names, wanted, options)?;
+    for (name, domain) in wanted.names.iter().zip(&wanted.domains) {
+        let known = types
+            .get(name)
+            .and_then(|field| series::known_type(&field.dtype));
+        if !known.is_some_and(|dtype| series::fits(&dtype, *domain)) {
+            return Err(TableError::WrongType {
+                column: (*name).to_owned(),
+            });
         }
-        metadata if metadata.len() == 0 => Err(TableError::EmptyFile),
-        _ => Ok(ParquetReader::new(file)),
+    }
+    Ok(positions)
+}
+
+/// Reads the names of a file's columns.
+pub(crate) fn names_of_file(
+    path: &Path,
+    format: Format,
+    dialect: Dialect,
+) -> Result<Vec<String>, TableError> {
+    match format {
+        Format::Csv | Format::CsvGz | Format::CsvZst => header_of_file(path, dialect),
+        Format::Parquet => ParquetFile::open(path).map(|(_, types)| names_of(&types)),
+        Format::Arrow => ArrowFile::types(path).map(|types| names_of(&types)),
     }
 }
 
-/// Reads a part of a Parquet file. Polars panics at some damaged files, and its errors and
-/// panics may quote the file, so nothing of them is kept.
-fn guarded<T>(
-    path: &Path,
-    read: impl FnOnce() -> polars::prelude::PolarsResult<T>,
-) -> Result<T, TableError> {
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(_)) | Err(_) => Err(TableError::UnreadableParquet {
-            path: path.to_owned(),
-        }),
-    }
+fn names_of(types: &ArrowSchema) -> Vec<String> {
+    types.iter_names().map(ToString::to_string).collect()
 }

@@ -10,7 +10,9 @@ use std::path::Path;
 use std::str;
 
 use crate::error::TableError;
-use crate::file::TextFile;
+use crate::file::open_text;
+use crate::format::{Dialect, Encoding};
+use crate::scan::{RawCell, Reading, Scanned, Scanner};
 
 /// The most bytes that one cell may have.
 pub(crate) const CELL_LIMIT: usize = 1 << 20;
@@ -23,25 +25,18 @@ const HEADER_LIMIT: u64 = 64 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Refuses delimiters that mean something else.
-pub(crate) fn check_delimiter(delimiter: u8) -> Result<(), TableError> {
-    match delimiter.is_ascii() && !matches!(delimiter, 0 | b'"' | b'\n' | b'\r') {
-        true => Ok(()),
-        false => Err(TableError::UnsupportedDelimiter),
-    }
-}
-
 /// Reads from a file no more than the lines of its header.
-pub(crate) fn header_of_file(path: &Path, delimiter: u8) -> Result<Vec<String>, TableError> {
-    CsvFile::open(path, delimiter).map(|file| file.names)
+pub(crate) fn header_of_file(path: &Path, dialect: Dialect) -> Result<Vec<String>, TableError> {
+    CsvFile::open(path, dialect).map(|file| file.names)
 }
 
 /// A CSV file that is read some records at a time.
 pub(crate) struct CsvFile {
-    file: BufReader<TextFile>,
+    file: BufReader<Box<dyn Read>>,
     /// For errors.
     path: std::path::PathBuf,
-    delimiter: u8,
+    encoding: Encoding,
+    scanner: Scanner,
     names: Vec<String>,
     /// What was read and is of no batch yet.
     pending: Vec<u8>,
@@ -50,12 +45,6 @@ pub(crate) struct CsvFile {
     /// The first of the blank lines that nothing has followed so far.
     blank: Option<u64>,
     state: Reading,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    Going,
-    Ended,
 }
 
 /// Some records of a file: the wanted cells, row by row.
@@ -105,30 +94,33 @@ impl TextBatch {
 
 impl CsvFile {
     /// Opens a file and reads its header.
-    pub(crate) fn open(path: &Path, delimiter: u8) -> Result<Self, TableError> {
-        check_delimiter(delimiter)?;
-        let failed = |error: std::io::Error| TableError::of_file(path, error.kind());
-        let mut file = BufReader::with_capacity(1 << 16, TextFile::open(path)?);
+    pub(crate) fn open(path: &Path, dialect: Dialect) -> Result<Self, TableError> {
+        dialect.check()?;
+        let encoding = dialect.encoding;
+        let scanner = Scanner::new(dialect);
+        let failed = |error: std::io::Error| TableError::of_text(path, &error, encoding);
+        let mut file = BufReader::with_capacity(1 << 16, open_text(path, encoding)?);
         let mut bytes = Vec::new();
         let mut quotes = 0;
         loop {
             let mut limited = (&mut file).take(HEADER_LIMIT - bytes.len() as u64);
             let read = limited.read_until(b'\n', &mut bytes).map_err(failed)?;
             let line = &bytes[bytes.len() - read..];
-            quotes += line.iter().filter(|byte| **byte == b'"').count();
+            quotes += line.iter().filter(|byte| **byte == scanner.quote).count();
             // An odd number of quotes means that the line ended inside a cell.
             if read == 0 || quotes.is_multiple_of(2) {
                 break;
             }
         }
         let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
-        let (names, start) = header(bytes, delimiter)?;
+        let (names, start) = header(bytes, &scanner)?;
         Ok(Self {
             file,
             path: path.to_owned(),
-            delimiter,
+            encoding,
             names,
             pending: bytes[start..].to_vec(),
+            scanner,
             records: 0,
             blank: None,
             state: Reading::Going,
@@ -181,8 +173,11 @@ impl CsvFile {
     fn fill(&mut self, size: usize) -> Result<(), TableError> {
         let wanted = size.saturating_sub(self.pending.len()) as u64;
         if wanted > 0 && self.state == Reading::Going {
+            // One byte more, so that the end is seen without asking for more room.
+            self.pending.reserve(wanted as usize + 1);
             let read = (&mut self.file).take(wanted).read_to_end(&mut self.pending);
-            let read = read.map_err(|error| TableError::of_file(&self.path, error.kind()))?;
+            let failed = |error| TableError::of_text(&self.path, &error, self.encoding);
+            let read = read.map_err(failed)?;
             if (read as u64) < wanted {
                 self.state = Reading::Ended;
             }
@@ -215,7 +210,7 @@ impl CsvFile {
                     record: Some(record),
                     column: cells + 1,
                 };
-                let cell = match next_cell(bytes, at, self.delimiter, self.state) {
+                let cell = match self.scanner.next_cell(bytes, at, self.state) {
                     Scanned::Cell(cell) => cell,
                     Scanned::Malformed => {
                         return Err(TableError::MalformedQuotes {
@@ -239,7 +234,7 @@ impl CsvFile {
                         record: Some(record),
                     };
                     batch.cells[kept + wanted] =
-                        span(&cell, &mut batch.unquoted).ok_or(not_utf8)?;
+                        span(&cell, &self.scanner, &mut batch.unquoted).ok_or(not_utf8)?;
                 }
                 cells += 1;
                 at = cell.next;
@@ -274,11 +269,11 @@ impl CsvFile {
 }
 
 /// Where the text of a cell is, without its quotes. The record is known to be UTF-8.
-fn span(cell: &RawCell<'_>, unquoted: &mut String) -> Option<Span> {
-    let (start, length, source) = match cell.quoted && cell.content.contains(&b'"') {
+fn span(cell: &RawCell<'_>, scanner: &Scanner, unquoted: &mut String) -> Option<Span> {
+    let (start, length, source) = match cell.quoted && cell.content.contains(&scanner.quote) {
         true => {
             let start = unquoted.len();
-            unquoted.push_str(&str::from_utf8(cell.content).ok()?.replace("\"\"", "\""));
+            unquoted.push_str(&scanner.undoubled(str::from_utf8(cell.content).ok()?));
             (start, unquoted.len() - start, Source::Unquoted)
         }
         false => (cell.start, cell.content.len(), Source::Text),
@@ -291,14 +286,14 @@ fn span(cell: &RawCell<'_>, unquoted: &mut String) -> Option<Span> {
 }
 
 /// Returns the names of the columns, and where the first record starts.
-pub(crate) fn header(bytes: &[u8], delimiter: u8) -> Result<(Vec<String>, usize), TableError> {
+fn header(bytes: &[u8], scanner: &Scanner) -> Result<(Vec<String>, usize), TableError> {
     if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
         return Err(TableError::EmptyFile);
     }
     let mut names: Vec<String> = Vec::new();
     let mut at = 0;
     loop {
-        let Scanned::Cell(cell) = next_cell(bytes, at, delimiter, Reading::Ended) else {
+        let Scanned::Cell(cell) = scanner.next_cell(bytes, at, Reading::Ended) else {
             return Err(TableError::MalformedQuotes { record: None });
         };
         let column = names.len() + 1;
@@ -315,7 +310,7 @@ pub(crate) fn header(bytes: &[u8], delimiter: u8) -> Result<(Vec<String>, usize)
             return Err(TableError::UnsupportedLineEnds);
         }
         names.push(match cell.quoted {
-            true => name.replace("\"\"", "\""),
+            true => scanner.undoubled(name),
             false => name.to_owned(),
         });
         at = cell.next;
@@ -342,90 +337,12 @@ pub(crate) fn check_names(names: &[String]) -> Result<(), TableError> {
     Ok(())
 }
 
-/// What stands at a place where a cell starts.
-enum Scanned<'a> {
-    Cell(RawCell<'a>),
-    /// A cell that ends, if at all, after what was read so far.
-    Incomplete,
-    /// A quote inside a cell, or one that is never closed.
-    Malformed,
-}
-
-struct RawCell<'a> {
-    /// What is inside the quotes, if any; quotes inside it are still doubled.
-    content: &'a [u8],
-    /// Where the content starts.
-    start: usize,
-    quoted: bool,
-    /// Where the next cell or record starts.
-    next: usize,
-    /// Whether it is the last of its record.
-    last: bool,
-}
-
-/// Reads the cell that starts at a position.
-fn next_cell(bytes: &[u8], at: usize, delimiter: u8, state: Reading) -> Scanned<'_> {
-    let more = match state {
-        Reading::Going => Scanned::Incomplete,
-        Reading::Ended => Scanned::Malformed,
-    };
-    let rest = &bytes[at..];
-    let quoted = rest.first() == Some(&b'"');
-    let (content, length) = match quoted {
-        true => match quoted_length(rest) {
-            // The quote that closes it may be the first of two.
-            Some(length) if length == rest.len() && state == Reading::Going => return more,
-            Some(length) => (&rest[1..length - 1], length),
-            None => return more,
-        },
-        false => {
-            let ends = |byte: &u8| *byte == delimiter || matches!(byte, b'\n' | b'"');
-            let length = rest.iter().position(ends).unwrap_or(rest.len());
-            let content = &rest[..length];
-            let content = match rest.get(length) {
-                Some(b'"') => return Scanned::Malformed,
-                Some(byte) if *byte == delimiter => content,
-                _ => content.strip_suffix(b"\r").unwrap_or(content),
-            };
-            (content, length)
-        }
-    };
-    let (after, last) = match &rest[length..] {
-        [] | [b'\r'] if state == Reading::Going => return more,
-        [] => (0, true),
-        [b'\r'] => (1, true),
-        [b'\n', ..] => (1, true),
-        [b'\r', b'\n', ..] => (2, true),
-        [byte, ..] if *byte == delimiter => (1, false),
-        _ => return Scanned::Malformed,
-    };
-    Scanned::Cell(RawCell {
-        content,
-        start: at + usize::from(quoted),
-        quoted,
-        next: at + length + after,
-        last,
-    })
-}
-
-/// The length of a quoted cell with its quotes.
-fn quoted_length(bytes: &[u8]) -> Option<usize> {
-    let mut at = 1;
-    loop {
-        at += bytes[at..].iter().position(|byte| *byte == b'"')? + 1;
-        if bytes.get(at) != Some(&b'"') {
-            return Some(at);
-        }
-        at += 1;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn names(text: &str) -> Result<Vec<String>, TableError> {
-        header(text.as_bytes(), b',').map(|(names, _)| names)
+        header(text.as_bytes(), &Scanner::new(Dialect::default())).map(|(names, _)| names)
     }
 
     #[test]
@@ -455,8 +372,8 @@ mod tests {
             );
         }
         assert_eq!(names("a,b\r1,2\r"), Err(TableError::UnsupportedLineEnds));
-        let not_utf8 = header(b"a,\xff\n", b',').unwrap_err();
-        assert_eq!(not_utf8, TableError::NotUtf8 { record: None });
+        let not_utf8 = header(b"a,\xff\n", &Scanner::new(Dialect::default()));
+        assert_eq!(not_utf8, Err(TableError::NotUtf8 { record: None }));
     }
 
     /// The cells of both columns of a file of two, or the first fault.
@@ -464,7 +381,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.csv");
         std::fs::write(&path, bytes).unwrap();
-        let mut file = CsvFile::open(&path, b',')?;
+        let mut file = CsvFile::open(&path, Dialect::default())?;
         let mut cells = Vec::new();
         while let Some(batch) = file.next_batch(&[1, 0])? {
             let (second, first): (Vec<_>, Vec<_>) =

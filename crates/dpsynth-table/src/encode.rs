@@ -65,6 +65,15 @@ pub enum CellProblem {
     TooNear,
 }
 
+/// What a cell means on its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Meaning {
+    /// The number of steps of what it becomes, nothing where that is no value.
+    pub(crate) step: Option<i64>,
+    /// The code as it stands, nothing for a missing cell.
+    pub(crate) code: Result<Option<u16>, CellProblem>,
+}
+
 /// The most steps that a distance may have; all of them are exact floats.
 const MOST_STEPS: f64 = 1e15;
 
@@ -229,8 +238,13 @@ impl Coder {
 
     /// Returns the number of steps of what a cell becomes, nothing where that is no value.
     pub(crate) fn step(&self, cell: Cell<'_>) -> Option<i64> {
+        self.step_of(cell, self.code_of(cell))
+    }
+
+    /// As [`step`](Self::step), where the code is known.
+    fn step_of(&self, cell: Cell<'_>, code: Result<Option<u16>, CellProblem>) -> Option<i64> {
         let bounds = || self.kind.grid().map(Grid::step_bounds);
-        match (self.code_of(cell), &self.out_of_domain) {
+        match (code, &self.out_of_domain) {
             (Ok(Some(_)), _) => self.kind.step(self.value_of(cell).ok()?),
             (Err(CellProblem::BelowMinimum), OutOfDomain::Clip) => bounds().map(|(low, _)| low),
             (Err(CellProblem::AboveMaximum), OutOfDomain::Clip) => bounds().map(|(_, high)| high),
@@ -247,18 +261,27 @@ impl Coder {
         self.fated(self.code_of(cell))
     }
 
+    /// What a cell means on its own, for the distances between columns.
+    pub(crate) fn meaning(&self, cell: Cell<'_>) -> Meaning {
+        let code = self.code_of(cell);
+        Meaning {
+            step: self.step_of(cell, code),
+            code,
+        }
+    }
+
     /// As [`encode`](Self::encode), for a column that follows others, whose values have `base` steps
     /// together or one of which is missing.
     pub(crate) fn encode_after(
         &self,
         base: Option<i64>,
-        cell: Cell<'_>,
+        meaning: Meaning,
     ) -> Result<u16, CellProblem> {
         let Some(gap) = &self.gap else {
-            return self.encode(cell);
+            return self.fated(meaning.code);
         };
         // The value itself obeys its column first: one that is clipped is as far away as its bound.
-        let step = match (self.step(cell), self.code_of(cell)) {
+        let step = match (meaning.step, meaning.code) {
             (None, Err(problem)) => Err(problem),
             (step, _) => Ok(step),
         };

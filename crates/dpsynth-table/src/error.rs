@@ -1,11 +1,13 @@
 //! What can go wrong with a table. No error holds a cell, or a message of a library that may quote one.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::decode::Undecodable;
 use crate::encode::CellProblem;
+use crate::format::Encoding;
 
 /// Why a file could not be read as a table of a schema, or why a table does not conform to one.
 ///
@@ -73,7 +75,7 @@ pub enum TableError {
         path: PathBuf,
     },
     /// Bytes that are not UTF-8.
-    #[error("{}the text is not UTF-8; save the file as UTF-8", place(*record))]
+    #[error("{}the text is not UTF-8; save the file as UTF-8, or state its `encoding`", place(*record))]
     NotUtf8 {
         /// The record; nothing for the header.
         record: Option<u64>,
@@ -100,6 +102,24 @@ pub enum TableError {
         /// The record.
         record: u64,
     },
+    /// Bytes that are not of the stated encoding.
+    #[error(
+        "the text of `{}` is not {}; state the `encoding` that the file has, or save it as UTF-8",
+        path.display(),
+        encoding.name()
+    )]
+    NotInEncoding {
+        /// The file, as it was named.
+        path: PathBuf,
+        /// What it was to be.
+        encoding: Encoding,
+    },
+    /// The file is not an Arrow file, or a damaged one.
+    #[error("the file `{}` cannot be read as an Arrow IPC file; check its format, and write it anew", path.display())]
+    UnreadableArrow {
+        /// The file, as it was named.
+        path: PathBuf,
+    },
     /// The file is not a Parquet file, or a damaged one.
     #[error("the file `{}` cannot be read as Parquet; check its format, and write it anew", path.display())]
     UnreadableParquet {
@@ -117,10 +137,15 @@ pub enum TableError {
     /// The delimiter is not one that CSV files can have.
     #[error("that delimiter cannot separate cells; use one ASCII character such as `,` `;` or tab")]
     UnsupportedDelimiter,
+    /// The quote is not one that CSV files can have.
+    #[error(
+        "that quote cannot stand around cells; use one ASCII sign such as `\"` or `'` that is not the delimiter"
+    )]
+    UnsupportedQuote,
     /// The format does not follow from the name of the file.
     #[error(
         "the format of `{}` cannot be told from its name; use a name that ends in `.csv`, \
-         `.csv.gz` or `.parquet`, or state the format",
+         `.csv.gz`, `.csv.zst`, `.parquet`, `.arrow`, `.feather` or `.ipc`, or state the format",
         path.display()
     )]
     UnsupportedExtension {
@@ -160,7 +185,7 @@ impl TableError {
     pub const CODES: &'static [&'static str] = &[
         "DPS1101", "DPS1102", "DPS1103", "DPS1104", "DPS1105", "DPS1106", "DPS1107", "DPS1108",
         "DPS1109", "DPS1110", "DPS1111", "DPS1112", "DPS1113", "DPS1114", "DPS1115", "DPS1116",
-        "DPS1117",
+        "DPS1117", "DPS1118", "DPS1119", "DPS1120",
     ];
 
     /// Returns the stable code of the error.
@@ -184,6 +209,9 @@ impl TableError {
             Self::OutOfDomain { .. } => "DPS1115",
             Self::MissingCell { .. } => "DPS1116",
             Self::UnsupportedLineEnds => "DPS1117",
+            Self::UnsupportedQuote => "DPS1118",
+            Self::NotInEncoding { .. } => "DPS1119",
+            Self::UnreadableArrow { .. } => "DPS1120",
         }
     }
 
@@ -201,7 +229,24 @@ impl TableError {
         }
     }
 
-    pub(crate) fn of_file(path: &std::path::Path, kind: io::ErrorKind) -> Self {
+    /// The error of a file, and nothing of the library's message, which may quote it.
+    pub(crate) fn of_read(path: &Path, error: &io::Error) -> Self {
+        Self::of_file(path, error.kind())
+    }
+
+    /// As [`of_read`](Self::of_read), of a file whose text has an encoding.
+    pub(crate) fn of_text(path: &Path, error: &io::Error, encoding: Encoding) -> Self {
+        if error
+            .get_ref()
+            .is_some_and(|inner| inner.is::<Undecodable>())
+        {
+            let path = path.to_owned();
+            return Self::NotInEncoding { path, encoding };
+        }
+        Self::of_read(path, error)
+    }
+
+    pub(crate) fn of_file(path: &Path, kind: io::ErrorKind) -> Self {
         let path = path.to_owned();
         match kind {
             io::ErrorKind::NotFound => Self::MissingFile { path },
@@ -277,6 +322,12 @@ pub enum WriteError {
         /// What the operating system says.
         kind: io::ErrorKind,
     },
+    /// The table could not be turned into Arrow's format.
+    #[error("the table cannot be written to `{}` as an Arrow IPC file; write CSV instead", path.display())]
+    UnwritableArrow {
+        /// The file, as it was named.
+        path: PathBuf,
+    },
     /// The table could not be turned into Parquet.
     #[error("the table cannot be written to `{}` as Parquet; write CSV instead", path.display())]
     UnwritableParquet {
@@ -287,7 +338,7 @@ pub enum WriteError {
 
 impl WriteError {
     /// The codes of all errors.
-    pub const CODES: &'static [&'static str] = &["DPS1201", "DPS1202", "DPS1203"];
+    pub const CODES: &'static [&'static str] = &["DPS1201", "DPS1202", "DPS1203", "DPS1204"];
 
     /// Returns the stable code of the error.
     #[must_use]
@@ -296,6 +347,7 @@ impl WriteError {
             Self::Nonconforming { .. } => "DPS1201",
             Self::UnwritableFile { .. } => "DPS1202",
             Self::UnwritableParquet { .. } => "DPS1203",
+            Self::UnwritableArrow { .. } => "DPS1204",
         }
     }
 }

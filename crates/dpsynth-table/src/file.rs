@@ -1,54 +1,45 @@
 //! Opening text files, compressed or not.
 
 use std::fs::File;
-use std::io::{BufReader, Chain, Cursor, Read};
+use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
+use crate::decode::decoded;
 use crate::error::TableError;
+use crate::format::Encoding;
 
 /// How a gzip file starts (RFC 1952).
 const GZIP_MARK: [u8; 2] = [0x1f, 0x8b];
 
-/// A text file being read, decompressed on the way where it is a gzip file, whatever its name.
-pub(crate) enum TextFile {
-    /// As it is on disk.
-    Plain(Whole),
-    /// From gzip, of one member or several.
-    Gzip(Box<MultiGzDecoder<BufReader<Whole>>>),
+/// How a Zstandard file starts (RFC 8878).
+const ZSTD_MARK: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Opens a text file, whose text comes out as UTF-8. It is decompressed on the way where it is a gzip or
+/// Zstandard file, of one part or several, whatever its name.
+///
+/// # Errors
+/// When it cannot be opened, or its first bytes cannot be read.
+pub(crate) fn open_text(path: &Path, encoding: Encoding) -> Result<Box<dyn Read>, TableError> {
+    let failed = |error: std::io::Error| TableError::of_read(path, &error);
+    let mut file = File::open(path).map_err(failed)?;
+    let mut start = Vec::new();
+    (&mut file)
+        .take(ZSTD_MARK.len() as u64)
+        .read_to_end(&mut start)
+        .map_err(failed)?;
+    let (gzip, zstd) = (start.starts_with(&GZIP_MARK), start == ZSTD_MARK);
+    let whole = Cursor::new(start).chain(file);
+    let bytes: Box<dyn Read> = if gzip {
+        Box::new(MultiGzDecoder::new(BufReader::with_capacity(BUFFER, whole)))
+    } else if zstd {
+        Box::new(zstd::stream::read::Decoder::new(whole).map_err(failed)?)
+    } else {
+        Box::new(whole)
+    };
+    Ok(decoded(bytes, encoding))
 }
 
-/// A file with its first bytes put back.
-type Whole = Chain<Cursor<Vec<u8>>, File>;
-
-impl TextFile {
-    /// Opens a file.
-    ///
-    /// # Errors
-    /// When it cannot be opened, or its first bytes cannot be read.
-    pub(crate) fn open(path: &Path) -> Result<Self, TableError> {
-        let failed = |error: std::io::Error| TableError::of_file(path, error.kind());
-        let mut file = File::open(path).map_err(failed)?;
-        let mut start = Vec::new();
-        (&mut file)
-            .take(GZIP_MARK.len() as u64)
-            .read_to_end(&mut start)
-            .map_err(failed)?;
-        let compressed = start == GZIP_MARK;
-        let whole = Cursor::new(start).chain(file);
-        Ok(match compressed {
-            true => Self::Gzip(Box::new(MultiGzDecoder::new(BufReader::new(whole)))),
-            false => Self::Plain(whole),
-        })
-    }
-}
-
-impl Read for TextFile {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        match self {
-            Self::Plain(file) => file.read(into),
-            Self::Gzip(file) => file.read(into),
-        }
-    }
-}
+/// Bytes of a compressed file that are read at a time.
+const BUFFER: usize = 1 << 16;

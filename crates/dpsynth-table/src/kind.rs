@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::format::Item;
 use chrono::{NaiveDateTime, NaiveTime};
+use foldhash::fast::RandomState;
 
 use crate::encode::{Cell, CellProblem};
 use crate::grid::{Grid, MAX_CODES};
@@ -20,7 +21,7 @@ use crate::text::{
 pub(crate) enum Kind {
     Categorical {
         categories: Vec<String>,
-        positions: HashMap<String, u16>,
+        positions: HashMap<String, u16, RandomState>,
     },
     Date {
         min: i64,
@@ -141,7 +142,8 @@ impl Kind {
         if categories.len() > MAX_CODES as usize {
             return Err(vec![SchemaProblem::TooManyCodes]);
         }
-        let mut positions = HashMap::with_capacity(categories.len());
+        let mut positions =
+            HashMap::with_capacity_and_hasher(categories.len(), RandomState::default());
         for (position, category) in categories.iter().enumerate() {
             // OK because there are at most `MAX_CODES` categories.
             if positions

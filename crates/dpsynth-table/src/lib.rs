@@ -1,7 +1,7 @@
 //! Tables whose every cell is known to lie in its declared domain.
 //!
 //! A [`Schema`] is what the owner of a table declares in public: names, kinds, bounds, categories,
-//! tokens for missing values. [`read`] brings a CSV or Parquet file into small integer codes under
+//! tokens for missing values. [`read`] brings a CSV, Parquet or Arrow file into small integer codes under
 //! that schema, or stops with an error that names column and record. [`Table::decode`] turns codes
 //! back into values of the domain, and [`write()`] writes them.
 //!
@@ -46,20 +46,28 @@
 //! | [`Coder`], [`Grid`], [`Cell`] | cells to codes and back, for one column |
 //! | [`CodedTable`] | a table as codes, row by row |
 //! | [`Table`] | a public table with typed columns, to and from polars |
+//! | [`Format`], [`Dialect`], [`TableWriter`] | how files are written, and a file that is being written |
 //! | [`SchemaError`], [`TableError`], [`WriteError`] | what is wrong, each with a stable code |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 mod batch;
+mod coded;
+mod columnar;
 mod csv;
+mod csv_text;
+mod decode;
 mod encode;
 mod error;
 mod file;
+mod format;
 mod grid;
 mod identifier;
 mod kind;
+mod memo;
 mod owner;
 mod read;
+mod scan;
 mod schema;
 mod schema_error;
 mod series;
@@ -70,15 +78,16 @@ mod write;
 
 pub use encode::{Cell, CellProblem, Coder};
 pub use error::{TableError, WriteError};
+pub use format::{Dialect, Encoding, Format};
 pub use grid::{Grid, MAX_CODES, MAX_DECIMALS};
 pub use identifier::{IdFormat, IdFormatError};
 pub use owner::OwnerColumn;
 pub use read::{
-    CodedTable, ColumnCells, ColumnValues, Format, OwnedTable, ReadOptions, read, read_column,
-    read_header, read_owned, read_table, read_unprotected,
+    CodedTable, ColumnCells, ColumnValues, OwnedTable, ReadOptions, read, read_column, read_header,
+    read_owned, read_table, read_unprotected,
 };
 pub use schema::{After, Cells, Column, Domain, Missing, OutOfDomain, Schema};
 pub use schema_error::{SchemaError, SchemaProblem};
 pub use table::{Table, TableColumn, Values};
 pub use text::parse_time;
-pub use write::write;
+pub use write::{TableWriter, write};

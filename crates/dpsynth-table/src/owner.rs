@@ -1,6 +1,9 @@
 //! The column that tells privacy units apart: read to group rows, never to be written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use foldhash::quality::RandomState;
 
 use crate::encode::{Cell, CellProblem};
 
@@ -18,7 +21,7 @@ impl OwnerColumn {
     pub(crate) fn owners(&self) -> Owners<'_> {
         Owners {
             column: self,
-            known: HashMap::new(),
+            known: HashMap::default(),
             numbers: Vec::new(),
         }
     }
@@ -27,7 +30,7 @@ impl OwnerColumn {
 /// The owners of the rows so far, numbered from 0 in the order in which they first appear.
 pub(crate) struct Owners<'a> {
     column: &'a OwnerColumn,
-    known: HashMap<String, u32>,
+    known: HashMap<String, u32, RandomState>,
     /// The number of each row's owner.
     pub(crate) numbers: Vec<u32>,
 }
@@ -60,5 +63,24 @@ impl Owners<'_> {
         };
         self.numbers.push(number);
         Ok(())
+    }
+}
+
+/// Texts, each of which is held once.
+#[derive(Default)]
+pub(crate) struct Texts {
+    // The hash is seeded at random, so that nobody can write a table whose texts collide.
+    known: HashSet<Arc<str>, RandomState>,
+}
+
+impl Texts {
+    /// Returns the text as it is held.
+    pub(crate) fn shared(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.known.get(text) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = text.into();
+        self.known.insert(Arc::clone(&new));
+        new
     }
 }

@@ -1,85 +1,36 @@
-//! Reading a table from CSV or Parquet into codes.
+//! Reading a table from a file into codes.
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use crate::batch::{Batch, Rows, Wanted, parquet_header};
+use crate::batch::{Rows, Wanted, names_of_file};
+use crate::coded::Coded;
 use crate::csv;
 use crate::encode::{Cell, Coder};
 use crate::error::TableError;
-use crate::owner::OwnerColumn;
+use crate::format::{Dialect, Format};
+use crate::owner::{OwnerColumn, Texts};
 use crate::schema::{Domain, Schema};
 use crate::table::Table;
-
-/// The format of a table in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// Comma-separated text in UTF-8 with a header. Quotes as in RFC 4180.
-    Csv,
-    /// Apache Parquet.
-    Parquet,
-}
-
-impl Format {
-    /// Tells the format from the name of a file.
-    ///
-    /// # Errors
-    /// When the name ends neither in `.csv` nor in `.parquet`.
-    pub fn of_path(path: &Path) -> Result<Self, TableError> {
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        match extension.map(str::to_ascii_lowercase).as_deref() {
-            Some("csv") => Ok(Self::Csv),
-            Some("parquet") => Ok(Self::Parquet),
-            _ => Err(TableError::UnsupportedExtension {
-                path: path.to_owned(),
-            }),
-        }
-    }
-
-    /// Tells the format of a file to read, which may be compressed CSV.
-    ///
-    /// # Errors
-    /// When the name ends in none of `.csv`, `.csv.gz` and `.parquet`.
-    pub fn of_input(path: &Path) -> Result<Self, TableError> {
-        let zipped = path
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
-        match Self::of_path(&path.with_extension("")) {
-            Ok(Self::Csv) if zipped => Ok(Self::Csv),
-            _ => Self::of_path(path),
-        }
-    }
-
-    /// Returns the extension of files of this format, without the dot.
-    #[must_use]
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Parquet => "parquet",
-        }
-    }
-}
 
 /// How a file is to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadOptions {
     /// The format; nothing to tell it from the file's name.
     pub format: Option<Format>,
-    /// What separates the cells of a CSV file.
-    pub delimiter: u8,
+    /// How a CSV file is written.
+    pub dialect: Dialect,
     /// Columns that the file may have and that are not read.
     pub ignored: Vec<String>,
 }
 
 impl Default for ReadOptions {
-    /// The format from the file's name, commas, no column ignored.
+    /// The format from the file's name, the usual dialect, no column ignored.
     fn default() -> Self {
         Self {
             format: None,
-            delimiter: b',',
+            dialect: Dialect::default(),
             ignored: Vec::new(),
         }
     }
@@ -137,12 +88,10 @@ impl fmt::Debug for OwnedTable {
 pub fn read_header(
     path: &Path,
     format: Option<Format>,
-    delimiter: u8,
+    dialect: Dialect,
 ) -> Result<Vec<String>, TableError> {
-    let names = match format.map_or_else(|| Format::of_input(path), Ok)? {
-        Format::Csv => csv::header_of_file(path, delimiter)?,
-        Format::Parquet => parquet_header(path)?,
-    };
+    let format = format.map_or_else(|| Format::of_path(path), Ok)?;
+    let names = names_of_file(path, format, dialect)?;
     csv::check_names(&names)?;
     Ok(names)
 }
@@ -203,8 +152,8 @@ pub struct ColumnCells {
 
 /// The values of a column, inside its bounds or not.
 pub enum ColumnValues {
-    /// Of a column of categories, listed or not.
-    Texts(Vec<Option<String>>),
+    /// Of a column of categories, listed or not; equal ones are held once.
+    Texts(Vec<Option<Arc<str>>>),
     /// Of a column of numbers.
     Numbers(Vec<Option<f64>>),
 }
@@ -227,6 +176,7 @@ pub fn read_column(
     let mut rows = Rows::open(path, wanted, options)?;
     let mut owners = owner.map(OwnerColumn::owners);
     let coder = &schema.coders()[0];
+    let mut known = Texts::default();
     let mut values = match schema.columns()[0].domain {
         Domain::Categorical { .. } | Domain::Identifier { .. } => ColumnValues::Texts(Vec::new()),
         _ => ColumnValues::Numbers(Vec::new()),
@@ -236,7 +186,7 @@ pub fn read_column(
             let value = coder.value_of(cell).unwrap_or(Cell::Missing);
             match &mut values {
                 ColumnValues::Texts(texts) => texts.push(match value {
-                    Cell::Text(text) => Some(text.to_owned()),
+                    Cell::Text(text) => Some(known.shared(text)),
                     _ => None,
                 }),
                 ColumnValues::Numbers(numbers) => numbers.push(match value {
@@ -290,53 +240,4 @@ pub fn read_unprotected(
         table.append_as(&batch, schema, Coder::settle)?;
     }
     Ok(table)
-}
-
-/// A table of codes that is being read.
-struct Coded<'a> {
-    schema: &'a Schema,
-    table: CodedTable,
-}
-
-impl<'a> Coded<'a> {
-    fn new(schema: &'a Schema) -> Self {
-        let columns = schema.columns().len();
-        let codes = Vec::new();
-        Self {
-            schema,
-            table: CodedTable { codes, columns },
-        }
-    }
-
-    fn take(&mut self, rows: &Rows<'_>, batch: &Batch) -> Result<(), TableError> {
-        let CodedTable { codes, columns } = &mut self.table;
-        let columns = *columns;
-        let start = codes.len();
-        codes.resize(start + batch.rows() * columns, 0);
-        let codes = &mut codes[start..];
-        for (index, coder) in self.schema.coders().iter().enumerate() {
-            let Some(bases) = coder.follows() else {
-                rows.for_each_cell(batch, index, |row, cell| {
-                    codes[row * columns + index] = coder.encode(cell)?;
-                    Ok(())
-                })?;
-                continue;
-            };
-            let mut steps = vec![Some(0i64); batch.rows()];
-            for &base in bases {
-                let first = &self.schema.coders()[base];
-                rows.for_each_cell(batch, base, |row, cell| {
-                    // What is wrong with it is said where it is encoded itself.
-                    let sum = steps[row].zip(first.step(cell));
-                    steps[row] = sum.and_then(|(sum, step)| sum.checked_add(step));
-                    Ok(())
-                })?;
-            }
-            rows.for_each_cell(batch, index, |row, cell| {
-                codes[row * columns + index] = coder.encode_after(steps[row], cell)?;
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
 }

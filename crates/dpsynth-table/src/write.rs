@@ -1,24 +1,27 @@
-//! Writing a public table to CSV or Parquet.
+//! Writing a public table to a file, whole or some rows at a time.
 
-use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, BufWriter};
-use std::path::Path;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
-use chrono::format::Item;
-use polars::prelude::ParquetWriter;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use polars::io::{ipc, parquet};
+use polars::prelude::{CompatLevel, IpcWriter, ParquetWriter, PolarsResult, SerWriter as _};
+use polars_arrow::io::ipc::IpcField;
+use zstd::stream::write::Encoder as ZstdEncoder;
 
-use crate::error::{TableError, WriteError};
-use crate::read::Format;
-use crate::schema::{Column, Domain, Schema};
-use crate::table::{Table, Values};
-use crate::text::{date_format, push_date, push_instant};
+use crate::csv_text::{csv_columns, csv_header, write_records};
+use crate::error::WriteError;
+use crate::format::Format;
+use crate::schema::Schema;
+use crate::table::Table;
 
 /// Writes a table to a file, which is replaced if it exists, and waits until it is on disk.
 ///
 /// In CSV, dates are written in their declared format, numbers with their declared decimals, and a
 /// missing value as the column's first missing token, or as an empty cell where it has none.
-/// [`read`](crate::read) reads back what was written. In Parquet, a missing value is a null.
+/// [`read`](crate::read) reads back what was written. In Parquet and Arrow, a missing value is a null.
 ///
 /// # Errors
 /// When the table does not conform to the schema, in which case no file is made; or when
@@ -31,208 +34,218 @@ pub fn write(
 ) -> Result<(), WriteError> {
     let nonconforming = |source| WriteError::Nonconforming { source };
     table.conforms(schema).map_err(nonconforming)?;
-    let failed = |error: io::Error| WriteError::UnwritableFile {
-        path: path.to_owned(),
-        kind: error.kind(),
-    };
-    match format {
-        Format::Csv => {
-            let columns = csv_columns(table, schema).map_err(nonconforming)?;
-            let file = File::create(path).map_err(failed)?;
-            let mut writer = BufWriter::with_capacity(1 << 16, &file);
-            write_csv(&columns, table.rows(), &mut writer).map_err(failed)?;
-            drop(writer);
-            file.sync_all().map_err(failed)
+    let mut writer = TableWriter::create(path, schema, format)?;
+    writer.write(table)?;
+    writer.finish()
+}
+
+/// A file that tables of one schema are written to, one after the other, as if they were one.
+///
+/// It holds no rows but those that are being written.
+pub struct TableWriter {
+    schema: Schema,
+    /// For errors.
+    path: PathBuf,
+    sink: Sink,
+}
+
+enum Sink {
+    Text(TextSink),
+    Parquet {
+        file: File,
+        writer: Box<parquet::write::BatchedWriter<File>>,
+    },
+    Arrow {
+        file: File,
+        writer: Box<ipc::BatchedWriter<File>>,
+    },
+}
+
+/// Where the text of a CSV file goes.
+enum TextSink {
+    Plain(BufWriter<File>),
+    Gzip(GzEncoder<File>),
+    Zstd(ZstdEncoder<'static, File>),
+    /// Not a file.
+    Stream(Box<dyn Write>),
+}
+
+impl TableWriter {
+    /// Makes a file, which is replaced if it exists, and writes what stands before the first row.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn create(path: &Path, schema: &Schema, format: Format) -> Result<Self, WriteError> {
+        let failed = |error: io::Error| WriteError::UnwritableFile {
+            path: path.to_owned(),
+            kind: error.kind(),
+        };
+        let file = File::create(path).map_err(failed)?;
+        let sink = match format {
+            Format::Csv => Sink::Text(TextSink::Plain(BufWriter::with_capacity(1 << 16, file))),
+            Format::CsvGz => {
+                Sink::Text(TextSink::Gzip(GzEncoder::new(file, Compression::default())))
+            }
+            Format::CsvZst => Sink::Text(TextSink::Zstd(
+                ZstdEncoder::new(file, ZSTD_LEVEL).map_err(failed)?,
+            )),
+            Format::Parquet | Format::Arrow => {
+                columnar(&file, schema, format).map_err(|_| unwritable(path, format))?
+            }
+        };
+        let path = path.to_owned();
+        Self {
+            schema: schema.clone(),
+            path,
+            sink,
         }
-        Format::Parquet => {
-            let mut frame = table.to_dataframe();
-            let file = File::create(path).map_err(failed)?;
-            let written = ParquetWriter::new(&file).finish(&mut frame);
-            written.map_err(|_| WriteError::UnwritableParquet {
-                path: path.to_owned(),
-            })?;
-            file.sync_all().map_err(failed)
+        .with_header()
+    }
+
+    /// Writes CSV to something that is not a file, such as standard output; `name` is for errors.
+    ///
+    /// # Errors
+    /// When it cannot be written to.
+    pub fn to_stream(to: Box<dyn Write>, name: &str, schema: &Schema) -> Result<Self, WriteError> {
+        Self {
+            schema: schema.clone(),
+            path: name.into(),
+            sink: Sink::Text(TextSink::Stream(to)),
+        }
+        .with_header()
+    }
+
+    /// Writes the next rows.
+    ///
+    /// # Errors
+    /// When the table does not conform to the schema, in which case none of its rows is written; or
+    /// when the file cannot be written.
+    pub fn write(&mut self, table: &Table) -> Result<(), WriteError> {
+        let nonconforming = |source| WriteError::Nonconforming { source };
+        table.conforms(&self.schema).map_err(nonconforming)?;
+        match &mut self.sink {
+            Sink::Text(sink) => {
+                let columns = csv_columns(table, &self.schema).map_err(nonconforming)?;
+                let written = write_records(&columns, table.rows(), sink);
+                written.map_err(|error| self.failed(&error))
+            }
+            Sink::Parquet { writer, .. } => {
+                let written = writer.write_batch(&table.to_dataframe());
+                written.map_err(|_| unwritable(&self.path, Format::Parquet))
+            }
+            Sink::Arrow { writer, .. } => {
+                let written = writer.write_batch(&table.to_dataframe());
+                written.map_err(|_| unwritable(&self.path, Format::Arrow))
+            }
+        }
+    }
+
+    /// Writes what stands after the last row, and waits until a file is on disk.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn finish(mut self) -> Result<(), WriteError> {
+        let finished = match &mut self.sink {
+            Sink::Text(sink) => sink.finish(),
+            Sink::Parquet { writer, file } => {
+                let written = writer.finish().map(|_| ());
+                written.map_err(|_| unwritable(&self.path, Format::Parquet))?;
+                file.sync_all()
+            }
+            Sink::Arrow { writer, file } => {
+                let written = writer.finish();
+                written.map_err(|_| unwritable(&self.path, Format::Arrow))?;
+                file.sync_all()
+            }
+        };
+        finished.map_err(|error| self.failed(&error))
+    }
+
+    fn with_header(mut self) -> Result<Self, WriteError> {
+        if let Sink::Text(sink) = &mut self.sink {
+            let written = sink.write_all(csv_header(&self.schema).as_bytes());
+            written.map_err(|error| self.failed(&error))?;
+        }
+        Ok(self)
+    }
+
+    fn failed(&self, error: &io::Error) -> WriteError {
+        WriteError::UnwritableFile {
+            path: self.path.clone(),
+            kind: error.kind(),
         }
     }
 }
 
-/// A column with its texts made ready once, instead of once for each row.
-struct CsvColumn<'a> {
-    name: String,
-    missing: String,
-    values: CsvValues<'a>,
-}
+/// How hard Zstandard tries; its own default.
+const ZSTD_LEVEL: i32 = 3;
 
-enum CsvValues<'a> {
-    Categorical {
-        texts: Vec<String>,
-        positions: &'a [Option<u16>],
-    },
-    Date {
-        dates: &'a [Option<chrono::NaiveDate>],
-        format: Vec<Item<'static>>,
-    },
-    Float {
-        numbers: &'a [Option<f64>],
-        decimals: Option<u8>,
-    },
-    Identifier(&'a [String]),
-    Integer(&'a [Option<i64>]),
-    Timestamp {
-        instants: &'a [Option<chrono::NaiveDateTime>],
-        format: Vec<Item<'static>>,
-    },
-}
-
-fn csv_columns<'a>(table: &'a Table, schema: &Schema) -> Result<Vec<CsvColumn<'a>>, TableError> {
-    // A record of nothing but an empty cell would be a blank line.
-    let sole = table.columns().len() == 1;
-    let columns = table.columns().iter().zip(schema.columns());
-    columns
-        .map(|(column, declared)| {
-            Ok(CsvColumn {
-                name: quoted(&column.name, sole),
-                missing: quoted(declared.missing_text(), sole),
-                values: csv_values(&column.values, declared, sole)?,
-            })
-        })
-        .collect()
-}
-
-fn csv_values<'a>(
-    values: &'a Values,
-    declared: &Column,
-    sole: bool,
-) -> Result<CsvValues<'a>, TableError> {
-    match (values, &declared.domain) {
-        (
-            Values::Categorical {
-                categories,
-                positions,
-            },
-            _,
-        ) => Ok(CsvValues::Categorical {
-            texts: categories.iter().map(|text| quoted(text, sole)).collect(),
-            positions,
-        }),
-        (Values::Date(dates), Domain::Date { format, .. }) => match date_format(format) {
-            Some(format) => Ok(CsvValues::Date { dates, format }),
-            None => Err(wrong_type(declared)),
-        },
-        (Values::Float(numbers), Domain::Float { decimals, .. }) => Ok(CsvValues::Float {
-            numbers,
-            decimals: *decimals,
-        }),
-        (Values::Identifier(texts), _) => Ok(CsvValues::Identifier(texts)),
-        (Values::Integer(numbers), _) => Ok(CsvValues::Integer(numbers)),
-        (Values::Timestamp(instants), Domain::Timestamp { format, .. }) => {
-            match date_format(format) {
-                Some(format) => Ok(CsvValues::Timestamp { instants, format }),
-                None => Err(wrong_type(declared)),
-            }
-        }
-        _ => Err(wrong_type(declared)),
-    }
-}
-
-fn wrong_type(declared: &Column) -> TableError {
-    TableError::WrongType {
-        column: declared.name.clone(),
-    }
-}
-
-fn write_csv(columns: &[CsvColumn<'_>], rows: usize, to: &mut impl io::Write) -> io::Result<()> {
-    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    writeln!(to, "{}", names.join(","))?;
-    let mut line = String::new();
-    let mut date = String::new();
-    for row in 0..rows {
-        line.clear();
-        for (index, column) in columns.iter().enumerate() {
-            if index > 0 {
-                line.push(',');
-            }
-            if !push_value(&column.values, row, &mut line, &mut date) {
-                line.push_str(&column.missing);
-            }
-        }
-        line.push('\n');
-        to.write_all(line.as_bytes())?;
-    }
-    to.flush()
-}
-
-/// Appends a value; false when it is missing.
-fn push_value(values: &CsvValues<'_>, row: usize, line: &mut String, date: &mut String) -> bool {
-    match values {
-        CsvValues::Categorical { texts, positions } => positions[row]
-            .map(|position| line.push_str(&texts[usize::from(position)]))
-            .is_some(),
-        CsvValues::Date { dates, format } => {
-            let Some(day) = dates[row] else { return false };
-            date.clear();
-            // OK because the schema tried the format.
-            push_date(day, format, date);
-            line.push_str(&quoted(date, false));
-            true
-        }
-        // Writing to a string cannot fail.
-        CsvValues::Float { numbers, decimals } => match (numbers[row], decimals) {
-            (None, _) => false,
-            (Some(number), Some(decimals)) => {
-                write!(line, "{:.*}", usize::from(*decimals), positive_zero(number)).is_ok()
-            }
-            (Some(number), None) => write!(line, "{}", positive_zero(number)).is_ok(),
-        },
-        CsvValues::Identifier(texts) => {
-            line.push_str(&quoted(&texts[row], false));
-            true
-        }
-        CsvValues::Timestamp { instants, format } => {
-            let Some(instant) = instants[row] else {
-                return false;
+fn columnar(file: &File, schema: &Schema, format: Format) -> PolarsResult<Sink> {
+    let types = Table::without_rows(schema).to_dataframe().schema().clone();
+    let (file, to) = (file.try_clone()?, file.try_clone()?);
+    Ok(match format {
+        Format::Arrow => {
+            // No column has parts or a dictionary.
+            let plain = IpcField {
+                fields: Vec::new(),
+                dictionary_id: None,
             };
-            date.clear();
-            // OK because the schema tried the format.
-            push_instant(instant, format, date);
-            line.push_str(&quoted(date, false));
-            true
+            let fields = vec![plain; types.len()];
+            // Types that readers of all ages know.
+            let writer = IpcWriter::new(to).with_compat_level(CompatLevel::oldest());
+            let writer = Box::new(writer.batched(&types, fields)?);
+            Sink::Arrow { file, writer }
         }
-        CsvValues::Integer(numbers) => {
-            numbers[row].is_some_and(|number| write!(line, "{number}").is_ok())
+        _ => {
+            let writer = Box::new(ParquetWriter::new(to).batched(&types)?);
+            Sink::Parquet { file, writer }
+        }
+    })
+}
+
+fn unwritable(path: &Path, format: Format) -> WriteError {
+    let path = path.to_owned();
+    match format {
+        Format::Arrow => WriteError::UnwritableArrow { path },
+        _ => WriteError::UnwritableParquet { path },
+    }
+}
+
+impl TextSink {
+    fn to(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Plain(file) => file,
+            Self::Gzip(file) => file,
+            Self::Zstd(file) => file,
+            Self::Stream(to) => to,
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(file) => {
+                file.flush()?;
+                file.get_ref().sync_all()
+            }
+            Self::Gzip(file) => {
+                file.try_finish()?;
+                file.get_ref().sync_all()
+            }
+            Self::Zstd(file) => {
+                file.do_finish()?;
+                file.get_ref().sync_all()
+            }
+            Self::Stream(to) => to.flush(),
         }
     }
 }
 
-/// Turns `-0` into `0`.
-fn positive_zero(number: f64) -> f64 {
-    number + 0.0
-}
-
-/// Quotes a text where CSV needs it.
-fn quoted(text: &str, sole: bool) -> String {
-    let special = |c: char| matches!(c, ',' | '"' | '\n' | '\r' | '\u{feff}');
-    match text.contains(special) || (sole && text.is_empty()) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
+impl Write for TextSink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to().write(bytes)
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_needs_quotes_gets_them() {
-        for (text, sole, expected) in [
-            ("a b", false, "a b"),
-            ("", false, ""),
-            ("", true, "\"\""),
-            ("a,b", false, "\"a,b\""),
-            ("a\"b", false, "\"a\"\"b\""),
-            ("a\r", false, "\"a\r\""),
-        ] {
-            assert_eq!(quoted(text, sole), expected);
-        }
+    fn flush(&mut self) -> io::Result<()> {
+        self.to().flush()
     }
 }

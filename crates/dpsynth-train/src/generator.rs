@@ -39,11 +39,24 @@ impl Generator {
     /// # Errors
     /// [`TrainError::Decoder`] if the model cannot be evaluated, which is a defect.
     pub fn sample(&self, rows: usize, rng: &mut PublicRng) -> Result<Vec<u16>, TrainError> {
+        self.sample_of(rows, rows, rng)
+    }
+
+    /// As [`sample`](Self::sample), of a table that has `all` rows when it is whole.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    pub fn sample_of(
+        &self,
+        all: usize,
+        rows: usize,
+        rng: &mut PublicRng,
+    ) -> Result<Vec<u16>, TrainError> {
         match self {
             Self::Copula(copula) => Ok(copula.sample(rows, rng)),
             Self::Decoder(decoder) => decoder.sample(rows, rng),
             Self::Graphical(model) => Ok(model.sample(rows, rng)),
-            Self::Mixture(mixture) => Ok(mixture.sample(rows, rng)),
+            Self::Mixture(mixture) => Ok(mixture.sample_of(all, rows, rng)),
         }
     }
 }

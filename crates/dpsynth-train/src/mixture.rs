@@ -160,6 +160,12 @@ impl Mixture {
     /// pairs, are nearer to what the mixture expects than those of independent rows would be. Rows
     /// stand in random order, so that a part of them is as good as another.
     pub fn sample(&self, rows: usize, rng: &mut PublicRng) -> Vec<u16> {
+        self.sample_of(rows, rows, rng)
+    }
+
+    /// As [`sample`](Self::sample), of a table that has `all` rows when it is whole: the more there are, the
+    /// less is done to balance each part.
+    pub(crate) fn sample_of(&self, all: usize, rows: usize, rng: &mut PublicRng) -> Vec<u16> {
         let columns = self.groupings.len();
         let components = Components {
             weights: &self.weights,
@@ -168,7 +174,7 @@ impl Mixture {
             classed_by: self.classed_by,
         };
         // Sampling noise fades where rows are many, and time does not.
-        let sweeps = (MOST_OFFERS / (rows * columns * columns).max(1)).min(MOST_SWEEPS);
+        let sweeps = (MOST_OFFERS / (all * columns * columns).max(1)).min(MOST_SWEEPS);
         draw_blocks(rows, columns, BALANCED_ROWS, rng, &|rng, block| {
             components.draw(rng, sweeps, block);
             for (column, codes) in self.codes.iter().enumerate() {

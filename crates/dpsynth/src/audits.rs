@@ -6,8 +6,9 @@ use dpsynth_audit::release::{AuditColumn, AuditTable};
 use dpsynth_audit::training::{CountCanaries, DELTA, GradientCanaries, judge};
 use dpsynth_audit::{AuditError, Check, Watch};
 use dpsynth_privacy::{Adjacency, Delta, Mechanism, accountant};
-use dpsynth_table::{Domain, Format, ReadOptions, Schema, TableError, read};
+use dpsynth_table::{Dialect, Domain, ReadOptions, Schema, TableError, read};
 
+use crate::folder::synthetic_table;
 use crate::plan::{ModelPlan, ReleasePlan};
 use crate::policy::{Engine, Policy};
 use crate::release::ReleaseError;
@@ -98,25 +99,22 @@ impl ReleaseTables {
         let mut ignored: Vec<String> = policy.ignored.clone();
         ignored.extend(policy.derived());
         ignored.extend(policy.identifiers());
-        let table = |path: &Path, delimiter: u8| -> Result<AuditTable, AuditTablesError> {
+        let table = |path: &Path, dialect: Dialect| -> Result<AuditTable, AuditTablesError> {
             let options = ReadOptions {
                 format: None,
-                delimiter,
+                dialect,
                 ignored: ignored.clone(),
             };
             columns(&schema, read(path, &schema, options)?.codes)
         };
-        let delimiter = policy.dataset.delimiter;
-        let released = [Format::Csv, Format::Parquet]
-            .into_iter()
-            .map(|format| folder.join(format!("synthetic.{}", format.extension())))
-            .find(|path| path.is_file())
-            .unwrap_or_else(|| folder.join("synthetic.csv"));
+        let dialect = policy.dataset.dialect;
+        let released = synthetic_table(folder);
+        let released = released.map_or_else(|| folder.join("synthetic.csv"), |(path, _)| path);
         Ok(Self {
-            synthetic: table(&released, b',')?,
-            real: table(against, delimiter)?,
-            control: table(control, delimiter)?,
-            canaries: canary.map(|path| table(path, delimiter)).transpose()?,
+            synthetic: table(&released, Dialect::default())?,
+            real: table(against, dialect)?,
+            control: table(control, dialect)?,
+            canaries: canary.map(|path| table(path, dialect)).transpose()?,
         })
     }
 }

@@ -5,9 +5,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use dpsynth_privacy::Released;
-use dpsynth_privacy::ledger::{Digest, Signature};
-use dpsynth_table::{Format, Schema, Table, WriteError, write};
+use dpsynth_privacy::ledger::Signature;
+use dpsynth_table::{Format, Schema, TableWriter, WriteError};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
+
+use crate::synthesise::Synthesis;
 
 /// Name of the list of files and their hashes.
 pub const MANIFEST: &str = "MANIFEST";
@@ -55,24 +58,14 @@ impl Folder {
         })
     }
 
-    /// Writes the synthetic table.
-    ///
-    /// # Guarantee
-    /// Only released tables are accepted, and each is checked against the schema as it is
-    /// written.
+    /// Begins the synthetic table.
     ///
     /// # Errors
-    /// If a cell is not in its domain, which is a defect, or the file cannot be written.
-    pub fn write_table(
-        &self,
-        table: &Released<Table>,
-        schema: &Schema,
-        format: Format,
-    ) -> Result<(), FolderError> {
-        let path = self
-            .partial
-            .join(format!("synthetic.{}", format.extension()));
-        Ok(write(table, schema, &path, format)?)
+    /// If the file cannot be written.
+    pub fn begin_table(&self, schema: &Schema, format: Format) -> Result<TableFile, FolderError> {
+        let path = self.partial.join(table_name(format));
+        let writer = TableWriter::create(&path, schema, format)?;
+        Ok(TableFile { writer })
     }
 
     /// Writes the model.
@@ -158,6 +151,33 @@ impl Folder {
     }
 }
 
+/// The synthetic table of a folder, written as its rows are drawn.
+pub struct TableFile {
+    writer: TableWriter,
+}
+
+impl TableFile {
+    /// Writes the rows that were drawn last.
+    ///
+    /// # Guarantee
+    /// Only released rows are accepted, and all are checked against the schema as they are
+    /// written.
+    ///
+    /// # Errors
+    /// If a cell is not in its domain, which is a defect, or the file cannot be written.
+    pub fn write(&mut self, rows: &Released<Synthesis<'_>>) -> Result<(), FolderError> {
+        Ok(self.writer.write(rows.table())?)
+    }
+
+    /// Writes what stands after the last row, and waits until the file is on disk.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn finish(self) -> Result<(), FolderError> {
+        Ok(self.writer.finish()?)
+    }
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         if !self.finished {
@@ -184,7 +204,7 @@ pub fn manifest(folder: &Path) -> Result<String, FolderError> {
         names.sort();
         let mut text = String::new();
         for name in names {
-            let digest = Digest::of(&fs::read(folder.join(&name))?);
+            let digest = sha256(&folder.join(&name))?;
             text.push_str(&format!("{digest}  {name}\n"));
         }
         Ok(text)
@@ -193,6 +213,41 @@ pub fn manifest(folder: &Path) -> Result<String, FolderError> {
         path: folder.to_owned(),
         source,
     })
+}
+
+/// The hash of a file in hexadecimal digits; a table need not fit into memory.
+fn sha256(path: &Path) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    io::copy(&mut File::open(path)?, &mut Hashing(&mut hasher))?;
+    let digits = hasher.finalize();
+    Ok(digits.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Hashes what is written to it.
+struct Hashing<'h>(&'h mut Sha256);
+
+impl Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Finds the synthetic table of a folder.
+#[must_use]
+pub fn synthetic_table(folder: &Path) -> Option<(PathBuf, Format)> {
+    Format::ALL
+        .into_iter()
+        .map(|format| (folder.join(table_name(format)), format))
+        .find(|(path, _)| path.is_file())
+}
+
+fn table_name(format: Format) -> String {
+    format!("synthetic.{}", format.extension())
 }
 
 fn sync_all(folder: &Path) -> io::Result<()> {

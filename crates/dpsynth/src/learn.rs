@@ -1,6 +1,7 @@
 //! Learning what a policy leaves open, by mechanisms that were charged for it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use dpsynth_privacy::{
     Cells, LaplaceCounts, OpenCategories, OwnedRows, Paid, PrivacyUnit, Private, Records,
@@ -16,7 +17,7 @@ use crate::release::ReleaseError;
 
 /// The cells of one open column.
 pub(crate) enum OpenCells {
-    Texts(Private<Cells<String>>),
+    Texts(Private<Cells<Arc<str>>>),
     /// Between which candidates for a bound each number lies.
     Numbers(Private<Records>),
 }
@@ -33,13 +34,13 @@ struct Source {
     steps_in_one: f64,
 }
 
-/// Reads the cells of all open columns. No mechanism runs.
+/// Reads the cells of all open columns; `options` ignore every other column. No mechanism runs.
 pub(crate) fn load(
     paid: &mut Paid,
     unit: &PrivacyUnit,
     policy: &Policy,
     data: &std::path::Path,
-    header: &[String],
+    options: &ReadOptions,
 ) -> Result<Vec<(String, OpenCells)>, ReleaseError> {
     let owner = match unit {
         PrivacyUnit::Row => None,
@@ -58,11 +59,7 @@ pub(crate) fn load(
         let source = Source {
             path: data.to_owned(),
             schema,
-            options: ReadOptions {
-                format: None,
-                delimiter: policy.dataset.delimiter,
-                ignored: header.to_vec(),
-            },
+            options: options.clone(),
             owner: owner.clone(),
             max_rows: unit.max_rows(),
             steps_in_one,
@@ -145,7 +142,7 @@ fn range(counts: &[i64], candidates: &[i64], threshold: f64) -> Bounds {
     }
 }
 
-fn texts(source: Source) -> Result<Cells<String>, ReleaseError> {
+fn texts(source: Source) -> Result<Cells<Arc<str>>, ReleaseError> {
     let read = read_column(
         &source.path,
         &source.schema,

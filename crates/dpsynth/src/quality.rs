@@ -44,88 +44,141 @@ pub struct PairsFit {
     pub noise: f64,
 }
 
-/// Compares the synthetic table with the noisy counts to which its model was fitted. Columns that are
-/// modelled as a distance to another are left out.
-#[must_use]
-pub fn quality(measurements: &Measurements, modelled: &Schema, table: &Table) -> Quality {
-    let groups: Vec<Option<Vec<u16>>> = (0..measurements.groupings.len())
-        .map(|column| groups_of(measurements, modelled, table, column))
-        .collect();
-    let blocks = measurements.block_columns();
-    let sizes = measurements.block_sizes();
-    let starts: Vec<usize> = sizes
-        .iter()
-        .scan(0, |start, size| {
-            let this = *start;
-            *start += size;
-            Some(this)
-        })
-        .collect();
-    let all: usize = sizes.iter().sum();
-    let rows = table.rows() as f64;
-    let mut columns = Vec::new();
-    for (block, &column) in blocks.iter().enumerate() {
-        let Some(codes) = &groups[column] else {
-            continue;
-        };
-        let mut fit = Fit::default();
-        let shares = shares(
-            codes.iter().map(|&code| usize::from(code)),
-            sizes[block],
-            rows,
-        );
-        for (group, share) in shares.into_iter().enumerate() {
-            let cell = starts[block] + group;
-            let precision = measurements.one_way_precision[cell];
-            fit.add(f64::from(measurements.one_way[cell]), share, [precision]);
+/// How often groups of codes, and pairs of them, occur in a synthetic table that comes some rows at a
+/// time. Columns that are modelled as a distance to another are left out.
+pub struct GroupCounts<'m> {
+    measurements: &'m Measurements,
+    modelled: &'m Schema,
+    rows: u64,
+    /// For each column, how often each group occurs; nothing where a cell has no code of its own.
+    columns: Vec<Option<Vec<u64>>>,
+    /// The same for the cells of each pair of blocks, in the order of [`pairs`].
+    pairs: Vec<Option<Vec<u64>>>,
+}
+
+impl<'m> GroupCounts<'m> {
+    /// Begins to count.
+    #[must_use]
+    pub fn new(measurements: &'m Measurements, modelled: &'m Schema) -> Self {
+        let sizes = measurements.block_sizes();
+        let cells = |(first, second): (usize, usize)| Some(vec![0; sizes[first] * sizes[second]]);
+        Self {
+            measurements,
+            modelled,
+            rows: 0,
+            columns: (measurements.groupings.iter())
+                .map(|grouping| Some(vec![0; grouping.groups()]))
+                .collect(),
+            pairs: pairs(sizes.len()).map(cells).collect(),
         }
-        columns.extend(fit.column(modelled, column));
     }
-    if let Some(column) = measurements.split_by
-        && let Some(codes) = &groups[column]
-    {
-        let mut fit = Fit::default();
-        let classes = measurements.classes.len();
-        let shares = shares(codes.iter().map(|&code| usize::from(code)), classes, rows);
-        for (&(noisy, precision), share) in measurements.classes.iter().zip(shares) {
-            fit.add(f64::from(noisy), share, [precision]);
+
+    /// Counts the rows of a part of the table.
+    pub fn add(&mut self, table: &Table) {
+        self.rows += table.rows() as u64;
+        let (measurements, modelled) = (self.measurements, self.modelled);
+        let groups: Vec<Option<Vec<u16>>> = (0..self.columns.len())
+            .map(|column| groups_of(measurements, modelled, table, column))
+            .collect();
+        for (counts, groups) in self.columns.iter_mut().zip(&groups) {
+            count(
+                counts,
+                groups.as_ref().map(|it| it.iter().map(|&it| it.into())),
+            );
         }
-        columns.extend(fit.column(modelled, column));
+        let (blocks, sizes) = (measurements.block_columns(), measurements.block_sizes());
+        for (counts, (first, second)) in self.pairs.iter_mut().zip(pairs(blocks.len())) {
+            let both = groups[blocks[first]]
+                .as_ref()
+                .zip(groups[blocks[second]].as_ref());
+            let width = sizes[second];
+            let cells = both.map(|(a, b)| {
+                let cell = move |(&a, &b)| usize::from(a) * width + usize::from(b);
+                a.iter().zip(b).map(cell)
+            });
+            count(counts, cells);
+        }
     }
-    let mut pairs = Vec::new();
-    for first in 0..blocks.len() {
-        for second in first + 1..blocks.len() {
-            let (Some(a), Some(b)) = (&groups[blocks[first]], &groups[blocks[second]]) else {
+
+    /// Compares what was counted with the noisy counts to which the model was fitted.
+    #[must_use]
+    pub fn quality(&self) -> Quality {
+        let measurements = self.measurements;
+        let blocks = measurements.block_columns();
+        let sizes = measurements.block_sizes();
+        let starts: Vec<usize> = sizes
+            .iter()
+            .scan(0, |start, size| {
+                let this = *start;
+                *start += size;
+                Some(this)
+            })
+            .collect();
+        let all: usize = sizes.iter().sum();
+        let mut columns = Vec::new();
+        for (block, &column) in blocks.iter().enumerate() {
+            let Some(counts) = &self.columns[column] else {
                 continue;
             };
-            let width = sizes[second];
-            let cells = a
-                .iter()
-                .zip(b)
-                .map(|(&a, &b)| usize::from(a) * width + usize::from(b));
             let mut fit = Fit::default();
-            for (cell, share) in shares(cells, sizes[first] * width, rows)
-                .into_iter()
-                .enumerate()
-            {
-                let at = (starts[first] + cell / width) * all + starts[second] + cell % width;
-                let noisy: f64 = measurements
-                    .slices
-                    .iter()
-                    .map(|it| f64::from(it.pairs[at]))
-                    .sum();
-                fit.add(
-                    noisy,
-                    share,
-                    measurements.slices.iter().map(|it| it.pair_precision[at]),
-                );
+            for (group, share) in self.shares(counts, sizes[block]).enumerate() {
+                let cell = starts[block] + group;
+                let precision = measurements.one_way_precision[cell];
+                fit.add(f64::from(measurements.one_way[cell]), share, [precision]);
             }
-            pairs.extend(fit.measured());
+            columns.extend(fit.column(self.modelled, column));
+        }
+        if let Some(column) = measurements.split_by
+            && let Some(counts) = &self.columns[column]
+        {
+            let mut fit = Fit::default();
+            let shares = self.shares(counts, measurements.classes.len());
+            for (&(noisy, precision), share) in measurements.classes.iter().zip(shares) {
+                fit.add(f64::from(noisy), share, [precision]);
+            }
+            columns.extend(fit.column(self.modelled, column));
+        }
+        let mut fits = Vec::new();
+        for (counts, (first, second)) in self.pairs.iter().zip(pairs(blocks.len())) {
+            let Some(counts) = counts else { continue };
+            let width = sizes[second];
+            let mut fit = Fit::default();
+            for (cell, share) in self.shares(counts, sizes[first] * width).enumerate() {
+                let at = (starts[first] + cell / width) * all + starts[second] + cell % width;
+                let slices = measurements.slices.iter();
+                let noisy: f64 = slices.clone().map(|it| f64::from(it.pairs[at])).sum();
+                fit.add(noisy, share, slices.map(|it| it.pair_precision[at]));
+            }
+            fits.extend(fit.measured());
+        }
+        Quality {
+            columns,
+            pairs: mean(&fits),
         }
     }
-    Quality {
-        columns,
-        pairs: mean(&pairs),
+
+    /// The shares of the first `size` cells, of which those that were not counted have none.
+    fn shares<'c>(&self, counts: &'c [u64], size: usize) -> impl Iterator<Item = f64> + use<'c> {
+        let rows = self.rows.max(1) as f64;
+        let counts = counts.iter().copied().chain(std::iter::repeat(0));
+        counts.take(size).map(move |count| count as f64 / rows)
+    }
+}
+
+/// All pairs of blocks, the first before the second.
+fn pairs(blocks: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..blocks).flat_map(move |first| (first + 1..blocks).map(move |second| (first, second)))
+}
+
+/// Counts cells; where there are none to count, what was counted before is worth nothing.
+fn count(counts: &mut Option<Vec<u64>>, cells: Option<impl Iterator<Item = usize>>) {
+    match (counts.as_mut(), cells) {
+        (Some(counts), Some(cells)) => cells.for_each(|cell| {
+            if let Some(count) = counts.get_mut(cell) {
+                *count += 1;
+            }
+        }),
+        _ => *counts = None,
     }
 }
 
@@ -152,19 +205,6 @@ fn groups_of(
             let code = coder.encode(cell(values, row)).ok()?;
             group_of.get(usize::from(code)).copied()
         })
-        .collect()
-}
-
-fn shares(cells: impl Iterator<Item = usize>, count: usize, rows: f64) -> Vec<f64> {
-    let mut counts = vec![0u64; count];
-    for cell in cells {
-        if let Some(count) = counts.get_mut(cell) {
-            *count += 1;
-        }
-    }
-    counts
-        .into_iter()
-        .map(|count| count as f64 / rows.max(1.0))
         .collect()
 }
 
@@ -221,6 +261,15 @@ mod tests {
 
     use super::*;
 
+    /// Counts a table in two parts.
+    fn quality(measurements: &Measurements, schema: &Schema, codes: &[u16]) -> Quality {
+        let mut counts = GroupCounts::new(measurements, schema);
+        for part in [&codes[..2], &codes[2..]] {
+            counts.add(&Table::decode(schema, part, &mut || 0.5));
+        }
+        counts.quality()
+    }
+
     fn schema() -> Schema {
         let column = |name: &str| Column {
             name: name.to_owned(),
@@ -263,8 +312,7 @@ mod tests {
     #[test]
     fn distances_are_of_columns_and_pairs_and_noise_is_that_of_a_normal_variable() {
         let schema = schema();
-        let table = |codes: &[u16]| Table::decode(&schema, codes, &mut || 0.5);
-        let same = quality(&counts(1e4), &schema, &table(&[0, 0, 0, 0, 1, 1, 1, 1]));
+        let same = quality(&counts(1e4), &schema, &[0, 0, 0, 0, 1, 1, 1, 1]);
         assert!(same.columns.iter().all(|column| column.distance == 0.0));
         let pairs = same.pairs.unwrap();
         assert_eq!((pairs.pairs, pairs.distance), (1, 0.0));
@@ -273,7 +321,7 @@ mod tests {
         assert!((same.columns[0].noise - expected).abs() < 1e-9);
         assert!((pairs.noise - 2.0 * expected).abs() < 1e-9);
         // The same columns, but independent of each other: the pair alone is off.
-        let apart = quality(&counts(1e4), &schema, &table(&[0, 0, 0, 1, 1, 0, 1, 1]));
+        let apart = quality(&counts(1e4), &schema, &[0, 0, 0, 1, 1, 0, 1, 1]);
         assert!(apart.columns.iter().all(|column| column.distance == 0.0));
         assert_eq!(apart.pairs.unwrap().distance, 0.5);
     }
@@ -281,8 +329,7 @@ mod tests {
     #[test]
     fn what_was_not_counted_is_not_compared() {
         let schema = schema();
-        let table = Table::decode(&schema, &[0, 0, 1, 1], &mut || 0.5);
-        let none = quality(&counts(0.0), &schema, &table);
+        let none = quality(&counts(0.0), &schema, &[0, 0, 1, 1]);
         assert!(none.columns.is_empty() && none.pairs.is_none());
     }
 }

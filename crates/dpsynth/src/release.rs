@@ -28,10 +28,10 @@ use crate::learn;
 use crate::model_notes;
 use crate::plan::{MeasuredColumns, ModelPlan, PlanError, ReleasePlan, VaePlan};
 use crate::policy::{LearnError, MAX_ROWS, Policy};
-use crate::quality::quality;
+use crate::quality::GroupCounts;
 use crate::report::{self, Ingredients, Report};
 use crate::self_audit::{SelfAuditError, self_audit};
-use crate::synthesise::{SynthesisError, synthesise};
+use crate::synthesise::{Synthesis, SynthesisError};
 
 /// What a release is made from.
 pub struct ReleaseRequest<'a> {
@@ -41,6 +41,8 @@ pub struct ReleaseRequest<'a> {
     pub plan: ReleasePlan,
     /// The table.
     pub data: &'a Path,
+    /// Its format; nothing to tell it from its name.
+    pub data_format: Option<Format>,
     /// Folder to make; it must not exist.
     pub out: &'a Path,
     /// Whether anything protects.
@@ -96,13 +98,17 @@ pub fn release(
         policy,
         plan,
         data,
+        data_format,
         out,
         protection,
     } = request;
     // What can fail without a charge fails first; a header holds only what the policy states.
     let folder = Folder::begin(out)?;
-    let format = plan.format.map_or_else(|| Format::of_input(data), Ok)?;
-    check_header(policy, data)?;
+    let data_format = data_format.map_or_else(|| Format::of_path(data), Ok)?;
+    let format = plan.format.unwrap_or(data_format.uncompressed());
+    let dialect = policy.dataset.dialect;
+    let header = read_header(data, Some(data_format), dialect)?;
+    check_header(policy, &header)?;
     policy.modelled_schema(plan.engine)?;
     // Nothing that could be known before may fail after the charge.
     let room = policy.identifier_room();
@@ -151,11 +157,10 @@ pub fn release(
         .chain(policy.identifiers())
         .collect();
     let options = ReadOptions {
-        format: None,
-        delimiter: policy.dataset.delimiter,
+        format: Some(data_format),
+        dialect,
         ignored,
     };
-    let header = read_header(data, None, policy.dataset.delimiter)?;
     let load = |paid: &mut Paid, policy: &Policy| -> Result<_, ReleaseError> {
         let source = Source {
             path: data.to_owned(),
@@ -168,7 +173,11 @@ pub fn release(
     // that will be read again are not kept meanwhile.
     let loaded = load(&mut paid, policy).and_then(|records| {
         let kept = policy.open.is_empty().then_some(records);
-        let open = learn::load(&mut paid, &plan.unit, policy, data, &header)?;
+        let all = ReadOptions {
+            ignored: header,
+            ..options.clone()
+        };
+        let open = learn::load(&mut paid, &plan.unit, policy, data, &all)?;
         Ok((kept, open))
     });
     let (kept, open) = match loaded {
@@ -198,19 +207,24 @@ pub fn release(
     let most = room.map_or(u64::MAX, |(_, room)| room);
     let rows = plan.rows.unwrap_or(noisy_rows.min(most));
     let rows = usize::try_from(rows).map_err(|_| ReleaseError::TooManyRows)?;
-    let made = generator
+    let modelled = policy.modelled_schema(plan.engine)?;
+    let mut counts = measured
+        .as_deref()
+        .map(|it| GroupCounts::new(it, &modelled));
+    let mut file = folder.begin_table(&policy.schema, format)?;
+    let mut drawn = generator
         .clone()
-        .try_map(|generator| synthesise(&generator, policy, rows, plan.seed))?;
-    let outcomes = made.1.clone();
-    let table = made.map(|(table, _)| table);
-    let quality = match measured {
-        Some(measured) => Some(quality(
-            &measured,
-            &policy.modelled_schema(plan.engine)?,
-            &table,
-        )),
-        None => None,
-    };
+        .try_map(|generator| Synthesis::begin(generator, policy, rows, plan.seed))?;
+    while !drawn.is_done() {
+        drawn = drawn.try_map(Synthesis::advance)?;
+        file.write(&drawn)?;
+        if let Some(counts) = &mut counts {
+            counts.add(drawn.table());
+        }
+    }
+    file.finish()?;
+    let outcomes = drawn.outcomes();
+    let quality = counts.map(|counts| counts.quality());
     let report = report::build(&Ingredients {
         policy,
         plan: &plan,
@@ -225,7 +239,6 @@ pub fn release(
 
     on_progress(Progress::Writing);
     let model = generator.try_map(|model| model.to_bytes(&model_notes::notes(policy, &report)))?;
-    folder.write_table(&table, &policy.schema, format)?;
     folder.write_model(&model)?;
     folder.write_text("report.json", &report.to_json())?;
     folder.write_text("report.md", &report::markdown(&report))?;
@@ -273,8 +286,7 @@ fn charge(policy: &Policy, plan: &ReleasePlan) -> ChargeRequest {
 }
 
 /// Refuses a table whose header is not what the policy states, before anything is spent.
-fn check_header(policy: &Policy, data: &Path) -> Result<(), ReleaseError> {
-    let header = read_header(data, None, policy.dataset.delimiter)?;
+fn check_header(policy: &Policy, header: &[String]) -> Result<(), ReleaseError> {
     let derived = policy.derived();
     let absent: Vec<String> = policy
         .schema
@@ -291,8 +303,9 @@ fn check_header(policy: &Policy, data: &Path) -> Result<(), ReleaseError> {
         return Err(TableError::HeaderNotFound.into());
     }
     let unknown: Vec<String> = header
-        .into_iter()
+        .iter()
         .filter(|column| policy.schema.column(column).is_none() && !policy.ignored.contains(column))
+        .cloned()
         .collect();
     if absent.is_empty() && unknown.is_empty() {
         Ok(())

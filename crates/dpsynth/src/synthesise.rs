@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use dpsynth_constraints::{Condition, Limits, RuleError, RuleOutcome, Rules};
+use dpsynth_constraints::{Condition, Enforcing, Limits, RuleError, RuleOutcome, Rules};
 use dpsynth_privacy::PublicRng;
 use dpsynth_table::{Cell, Domain, IdFormat, Schema, SchemaError, Table, TableError};
 use dpsynth_train::{Generator, TrainError};
@@ -10,63 +10,182 @@ use thiserror::Error;
 
 use crate::policy::{Engine, Policy};
 
-/// Draws exactly `rows` rows that lie in the schema and obey every rule.
+/// Rows that are drawn from a generator, some at a time, so that a table of any length needs little memory.
 ///
-/// The rows are a function of the generator, the policy and the seed.
-///
-/// # Errors
-/// If a rule rejects too many rows, or the generator does not fit the policy.
-pub fn synthesise(
-    generator: &Generator,
-    policy: &Policy,
+/// They are a function of the generator, the policy and the seed, each lies in the schema, and each obeys
+/// every rule.
+pub struct Synthesis<'p> {
+    generator: Generator,
+    policy: &'p Policy,
+    modelled: Schema,
+    ruled: Schema,
+    enforcing: Enforcing,
+    latents: PublicRng,
+    cells: PublicRng,
+    choices: PublicRng,
+    /// Where columns of identifiers stand, their names and what is in them.
+    identifiers: Vec<(usize, String, Identifiers)>,
+    /// Rows of the whole table, and how many of them were drawn.
     rows: usize,
-    seed: u64,
-) -> Result<(Table, Vec<RuleOutcome>), SynthesisError> {
-    let limits = Limits::default();
-    draw_table(generator, policy, (&policy.rules, limits), rows, seed)
+    drawn: usize,
+    /// The rows that were drawn last.
+    table: Table,
 }
 
-/// As [`synthesise`], but only rows that make `condition` true.
-///
-/// The parts of the condition that are about one column each hold by construction where the model
-/// is a mixture: its components are weighted by how far they meet them. What is left, such as
-/// a bound inside a cell, is met by drawing again.
-///
-/// # Errors
-/// If the condition is not one on the policy's columns, no row can meet it, or too few drawn rows do.
-pub fn synthesise_where(
-    generator: &Generator,
-    policy: &Policy,
-    condition: &str,
-    rows: usize,
-    seed: u64,
-) -> Result<(Table, Vec<RuleOutcome>), SynthesisError> {
-    let ruled = policy.ruled_schema()?;
-    let condition = Condition::compile(condition, &ruled).map_err(first)?;
-    let mut specs = policy.rule_specs.clone();
-    specs.push(condition.as_rule());
-    let rules = Rules::compile(specs, &ruled).map_err(first)?;
-    let modelled = policy.modelled_schema(engine(generator))?;
-    let mut allowed = vec![None; modelled.columns().len()];
-    for name in condition.columns_alone() {
-        // Codes of a column that follows others say nothing of its values.
-        let own = |column: &usize| modelled.coders()[*column].follows().is_none();
-        if let Some(column) = modelled.position(name).filter(own) {
-            allowed[column] = Some(allowed_codes(&condition, &modelled, name)?);
-        }
+/// Rows that are drawn at a time; several blocks of a model, so that each core has one.
+const PIECE_ROWS: usize = 1 << 17;
+
+impl<'p> Synthesis<'p> {
+    /// Begins a table of `rows` rows; none is drawn yet.
+    ///
+    /// # Errors
+    /// If the generator does not fit the policy, or a column has too few identifiers.
+    pub fn begin(
+        generator: Generator,
+        policy: &'p Policy,
+        rows: usize,
+        seed: u64,
+    ) -> Result<Self, SynthesisError> {
+        policy.rules.expect_room(rows as u64)?;
+        let enforcing = policy.rules.enforcing(Limits::default());
+        Self::with_rules(generator, policy, enforcing, rows, seed)
     }
-    let given = match generator {
-        Generator::Mixture(mixture) => mixture
-            .given(&allowed)
-            .map(|(mixture, _)| Generator::Mixture(mixture)),
-        generator => allowed
-            .iter()
-            .flatten()
-            .all(|codes| codes.contains(&true))
-            .then(|| generator.clone()),
-    };
-    let given = given.ok_or(SynthesisError::Impossible)?;
-    draw_table(&given, policy, (&rules, FOR_CONDITIONS), rows, seed)
+
+    /// As [`begin`](Self::begin), but only rows that make `condition` true.
+    ///
+    /// The parts of the condition that are about one column each hold by construction where the model
+    /// is a mixture: its components are weighted by how far they meet them. What is left, such as
+    /// a bound inside a cell, is met by drawing again.
+    ///
+    /// # Errors
+    /// If the condition is not one on the policy's columns, or no row can meet it.
+    pub fn begin_where(
+        generator: &Generator,
+        policy: &'p Policy,
+        condition: &str,
+        rows: usize,
+        seed: u64,
+    ) -> Result<Self, SynthesisError> {
+        let ruled = policy.ruled_schema()?;
+        let condition = Condition::compile(condition, &ruled).map_err(first)?;
+        let mut specs = policy.rule_specs.clone();
+        specs.push(condition.as_rule());
+        let rules = Rules::compile(specs, &ruled).map_err(first)?;
+        let modelled = policy.modelled_schema(engine(generator))?;
+        let mut allowed = vec![None; modelled.columns().len()];
+        for name in condition.columns_alone() {
+            // Codes of a column that follows others say nothing of its values.
+            let own = |column: &usize| modelled.coders()[*column].follows().is_none();
+            if let Some(column) = modelled.position(name).filter(own) {
+                allowed[column] = Some(allowed_codes(&condition, &modelled, name)?);
+            }
+        }
+        let given = match generator {
+            Generator::Mixture(mixture) => mixture
+                .given(&allowed)
+                .map(|(mixture, _)| Generator::Mixture(mixture)),
+            generator => allowed
+                .iter()
+                .flatten()
+                .all(|codes| codes.contains(&true))
+                .then(|| generator.clone()),
+        };
+        let given = given.ok_or(SynthesisError::Impossible)?;
+        rules.expect_room(rows as u64)?;
+        let enforcing = rules.enforcing(FOR_CONDITIONS);
+        Self::with_rules(given, policy, enforcing, rows, seed)
+    }
+
+    fn with_rules(
+        generator: Generator,
+        policy: &'p Policy,
+        enforcing: Enforcing,
+        rows: usize,
+        seed: u64,
+    ) -> Result<Self, SynthesisError> {
+        let modelled = policy.modelled_schema(engine(&generator))?;
+        if modelled.codes() != generator.domain_sizes() {
+            return Err(SynthesisError::PolicyMismatch);
+        }
+        let streams = PublicRng::from_seed(seed);
+        let mut rng = streams.stream(IDENTIFIERS);
+        let mut identifiers = Vec::new();
+        for (position, column) in policy.schema.columns().iter().enumerate() {
+            if let Domain::Identifier { format } = &column.domain {
+                let made = Identifiers::new(format, rows, &mut rng);
+                let made = made.ok_or_else(|| SynthesisError::NoRoom {
+                    column: column.name.clone(),
+                })?;
+                identifiers.push((position, column.name.clone(), made));
+            }
+        }
+        Ok(Self {
+            generator,
+            policy,
+            ruled: policy.ruled_schema()?,
+            enforcing,
+            latents: streams.stream(LATENTS),
+            cells: streams.stream(CELLS),
+            choices: streams.stream(CHOICES),
+            identifiers,
+            rows,
+            drawn: 0,
+            table: Table::decode(&modelled, &[], &mut || 0.0),
+            modelled,
+        })
+    }
+
+    /// Draws the next rows, which take the place of the last ones.
+    ///
+    /// # Errors
+    /// If a rule rejects too many rows, or the generator fails.
+    pub fn advance(mut self) -> Result<Self, SynthesisError> {
+        let rows = PIECE_ROWS.min(self.rows - self.drawn);
+        let mut failure = None;
+        let mut draw = |count: usize| {
+            let codes = self
+                .generator
+                .sample_of(self.rows, count, &mut self.latents);
+            let codes = codes.unwrap_or_else(|error| {
+                failure.get_or_insert(error);
+                // No rows: the failure is reported once enforcing has given up.
+                Vec::new()
+            });
+            Table::decode(&self.modelled, &codes, &mut || self.cells.uniform()).to_dataframe()
+        };
+        let mut uniform = || self.choices.uniform();
+        let enforced = self.enforcing.next_rows(rows, &mut draw, &mut uniform);
+        if let Some(error) = failure {
+            return Err(error.into());
+        }
+        let mut table = Table::from_dataframe(&enforced?, &self.ruled)?;
+        for (position, name, made) in &self.identifiers {
+            let texts = (self.drawn..self.drawn + rows).map(|row| made.text(row as u64));
+            table = table.with_identifiers(*position, name, texts.collect());
+        }
+        table.conforms(&self.policy.schema)?;
+        self.table = table;
+        self.drawn += rows;
+        Ok(self)
+    }
+
+    /// The rows that were drawn last.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Whether all rows were drawn.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.drawn == self.rows
+    }
+
+    /// What became of the rows in the eyes of each rule, those included that were not delivered.
+    #[must_use]
+    pub fn outcomes(&self) -> Vec<RuleOutcome> {
+        self.enforcing.outcomes()
+    }
 }
 
 /// The codes of a column that may hold a value that meets the parts of a condition about it.
@@ -110,77 +229,45 @@ fn first(mut findings: Vec<RuleError>) -> SynthesisError {
     SynthesisError::Rule(findings.swap_remove(0))
 }
 
-fn draw_table(
-    generator: &Generator,
-    policy: &Policy,
-    (rules, limits): (&Rules, Limits),
-    rows: usize,
-    seed: u64,
-) -> Result<(Table, Vec<RuleOutcome>), SynthesisError> {
-    let modelled = policy.modelled_schema(engine(generator))?;
-    if modelled.codes() != generator.domain_sizes() {
-        return Err(SynthesisError::PolicyMismatch);
-    }
-    let streams = PublicRng::from_seed(seed);
-    let mut latents = streams.stream(LATENTS);
-    let mut cells = streams.stream(CELLS);
-    let mut choices = streams.stream(CHOICES);
-    let mut failure = None;
-    let mut draw = |count: usize| {
-        let codes = generator
-            .sample(count, &mut latents)
-            .unwrap_or_else(|error| {
-                failure.get_or_insert(error);
-                // No rows: the failure is reported once enforcing has given up.
-                Vec::new()
-            });
-        Table::decode(&modelled, &codes, &mut || cells.uniform()).to_dataframe()
-    };
-    let enforced = rules.enforce(rows, &mut draw, &mut || choices.uniform(), limits);
-    if let Some(error) = failure {
-        return Err(error.into());
-    }
-    let (frame, outcomes) = enforced?;
-    let mut table = Table::from_dataframe(&frame, &policy.ruled_schema()?)?;
-    let mut rng = streams.stream(IDENTIFIERS);
-    for (position, column) in policy.schema.columns().iter().enumerate() {
-        if let Domain::Identifier { format } = &column.domain {
-            let texts = identifiers(format, rows, &mut rng).ok_or(SynthesisError::NoRoom {
-                column: column.name.clone(),
-            })?;
-            table = table.with_identifiers(position, &column.name, texts);
-        }
-    }
-    table.conforms(&policy.schema)?;
-    Ok((table, outcomes))
-}
-
-/// Makes up an identifier for every row, no two alike; nothing where the format has too few.
+/// Made-up identifiers, one for every row and no two alike.
 ///
 /// They are numbered from a place and in steps that the seed decides, so that they neither count the
 /// rows nor stand in order.
-fn identifiers(format: &IdFormat, rows: usize, rng: &mut PublicRng) -> Option<Vec<String>> {
-    let room = format.room();
-    if room < rows as u64 {
-        return None;
+struct Identifiers {
+    format: IdFormat,
+    start: u64,
+    step: u64,
+}
+
+impl Identifiers {
+    /// Decides place and step; nothing where the format has too few identifiers.
+    fn new(format: &IdFormat, rows: usize, rng: &mut PublicRng) -> Option<Self> {
+        let room = format.room();
+        if room < rows as u64 {
+            return None;
+        }
+        let mut below = |bound: u64| ((rng.uniform() * bound as f64) as u64).min(bound - 1);
+        let start = below(room);
+        // OK because a format has two identifiers at least.
+        let mut step = 1 + below(room - 1);
+        // A step without a common divisor meets every number once before it meets one again.
+        while common_divisor(step, room) != 1 {
+            step = 1 + step % (room - 1);
+        }
+        let format = format.clone();
+        Some(Self {
+            format,
+            start,
+            step,
+        })
     }
-    let mut below = |bound: u64| ((rng.uniform() * bound as f64) as u64).min(bound - 1);
-    let start = below(room);
-    // OK because a format has two identifiers at least.
-    let mut step = 1 + below(room - 1);
-    // A step without a common divisor meets every number once before it meets one again.
-    while common_divisor(step, room) != 1 {
-        step = 1 + step % (room - 1);
+
+    /// The identifier of a row.
+    fn text(&self, row: u64) -> String {
+        let number = u128::from(self.start) + u128::from(self.step) * u128::from(row);
+        self.format
+            .write((number % u128::from(self.format.room())) as u64)
     }
-    let number = |row: u64| {
-        let number = u128::from(start) + u128::from(step) * u128::from(row);
-        (number % u128::from(room)) as u64
-    };
-    Some(
-        (0..rows as u64)
-            .map(|row| format.write(number(row)))
-            .collect(),
-    )
 }
 
 fn common_divisor(a: u64, b: u64) -> u64 {
@@ -278,7 +365,8 @@ mod tests {
             let format = IdFormat::new(format).unwrap();
             for seed in 0..5 {
                 let mut rng = PublicRng::from_seed(seed);
-                let made = identifiers(&format, rows, &mut rng).unwrap();
+                let made = Identifiers::new(&format, rows, &mut rng).unwrap();
+                let made: Vec<String> = (0..rows as u64).map(|row| made.text(row)).collect();
                 let distinct: std::collections::BTreeSet<&String> = made.iter().collect();
                 assert_eq!(distinct.len(), rows);
                 assert!(made.iter().all(|text| format.matches(text)));
@@ -286,6 +374,6 @@ mod tests {
             }
         }
         let ten = IdFormat::new("#").unwrap();
-        assert!(identifiers(&ten, 11, &mut PublicRng::from_seed(1)).is_none());
+        assert!(Identifiers::new(&ten, 11, &mut PublicRng::from_seed(1)).is_none());
     }
 }

@@ -10,12 +10,12 @@ use std::path::Path;
 
 use dpsynth_privacy::ledger::PublicKey;
 use dpsynth_privacy::{Delta, DpEvent, Released, accountant};
-use dpsynth_table::{Column, Format, OutOfDomain, ReadOptions, Schema, read_table};
+use dpsynth_table::{Column, OutOfDomain, ReadOptions, Schema, read_table};
 use dpsynth_train::Generator;
 use serde::Serialize;
 
 use crate::figures::{FIGURES, PaidFigures};
-use crate::folder::MODEL;
+use crate::folder::{MODEL, synthetic_table};
 use crate::model_notes;
 use crate::policy::Policy;
 use crate::readings::{Question, event_of_row};
@@ -304,19 +304,10 @@ fn pages(folder: &Path, report: &Report) -> Result<(), String> {
 }
 
 fn rows(folder: &Path, report: &Report, policy: &Policy) -> Result<(), String> {
-    let format = [Format::Csv, Format::Parquet]
-        .into_iter()
-        .find(|format| {
-            folder
-                .join(format!("synthetic.{}", format.extension()))
-                .is_file()
-        })
-        .ok_or("there is no synthetic table")?;
-    let path = folder.join(format!("synthetic.{}", format.extension()));
+    let (path, format) = synthetic_table(folder).ok_or("there is no synthetic table")?;
     let options = ReadOptions {
         format: Some(format),
-        delimiter: b',',
-        ignored: Vec::new(),
+        ..ReadOptions::default()
     };
     let table =
         read_table(&path, &strict(&policy.schema)?, options).map_err(|error| error.to_string())?;

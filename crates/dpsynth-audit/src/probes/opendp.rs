@@ -1,6 +1,8 @@
 //! Mechanisms that OpenDP runs, on neighbours that their noise must hide. Their random bits come
 //! from the operating system, so a seed does not repeat them.
 
+use std::sync::Arc;
+
 use super::{charged, permission, records, refused, unit_of};
 use crate::attack::{Claim, Subject, World};
 use crate::error::AuditError;
@@ -82,9 +84,9 @@ impl Subject for Categories {
     fn observe(&self, world: World, runs: usize, seed: u64) -> Result<Vec<Vec<f64>>, AuditError> {
         let mechanism = self.mechanism()?;
         let score = |own: bool| {
-            let mut cells = vec!["common".to_owned(); 200];
+            let mut cells = vec![Arc::<str>::from("common"); 200];
             if world == World::With {
-                cells.push(if own { "rare" } else { "common" }.to_owned());
+                cells.push(if own { "rare" } else { "common" }.into());
             }
             let scores = (0..runs).map(|_| {
                 let mut paid = permission(&unit_of(1), mechanism.clone(), Taint::FixedSeed, seed);

@@ -1,6 +1,7 @@
 //! The categories of a column that nobody has listed, by noisy counts above a threshold.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use opendp::core::Measurement;
 use opendp::domains::{AtomDomain, MapDomain};
@@ -31,7 +32,7 @@ impl Authorized<OpenCategories> {
     /// If units may have more rows than were paid for, or OpenDP accounts for more than that.
     pub fn discover(
         self,
-        data: &Private<Cells<String>>,
+        data: &Private<Cells<Arc<str>>>,
     ) -> Result<Released<BTreeMap<String, i64>>, MechanismError> {
         let (epsilon, delta) = (self.mechanism.epsilon, self.mechanism.delta.value());
         let rows = i64::from(self.max_rows);
@@ -51,7 +52,12 @@ impl Authorized<OpenCategories> {
         self.admits_rows(cells.max_rows())?;
         let mut counts: HashMap<String, i64> = HashMap::new();
         for cell in cells.values() {
-            *counts.entry(cell.clone()).or_insert(0) += 1;
+            match counts.get_mut(&**cell) {
+                Some(count) => *count += 1,
+                None => {
+                    counts.insert(cell.as_ref().to_owned(), 1);
+                }
+            }
         }
         let noisy = if self.taint == Some(Taint::NoNoise) {
             counts
@@ -143,7 +149,7 @@ mod tests {
         };
         let mut paid = insecure::paid(unit, vec![mechanism], taint, 1);
         let data = Private::load(&paid, cells, |cells| {
-            let repeat = |(name, count): (&str, usize)| vec![name.to_owned(); count];
+            let repeat = |(name, count): (&str, usize)| vec![Arc::<str>::from(name); count];
             Ok::<_, ()>(Cells::rows(cells.into_iter().flat_map(repeat).collect()))
         });
         let authorized = paid.authorize::<OpenCategories>().unwrap();

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::common::{categorical, integer, may_miss};
 use dpsynth_table::{
-    CellProblem, Cells, CodedTable, Column, Format, OutOfDomain, OwnedTable, OwnerColumn,
-    ReadOptions, Schema, TableError, read, read_header, read_owned,
+    CellProblem, Cells, CodedTable, Column, Dialect, Encoding, Format, OutOfDomain, OwnedTable,
+    OwnerColumn, ReadOptions, Schema, TableError, read, read_header, read_owned,
 };
 use flate2::{Compression, write::GzEncoder};
 use polars::prelude::{Column as FrameColumn, DataFrame, NamedFrom as _, ParquetWriter, Series};
@@ -69,28 +69,77 @@ fn compressed_files_are_read_whatever_their_name() {
     let text = b"age,sex\n1,f\n2,?\n3,\n";
     // Two members in one file, as parallel compressors write.
     let two = [gzip(&text[..9]), gzip(&text[9..])].concat();
+    let zstd = |text| zstd::stream::encode_all(text, 3).unwrap();
+    let two_frames = [zstd(&text[..9]), zstd(&text[9..])].concat();
     for (name, bytes) in [
         ("t.csv.gz", gzip(text)),
         ("t.CSV.GZ", two),
         ("t.csv", gzip(text)),
+        ("t.csv.zst", zstd(text)),
+        ("t.csv", two_frames),
     ] {
         let (_folder, path) = file(name, &bytes);
-        assert_eq!(read_header(&path, None, b',').unwrap(), ["age", "sex"]);
+        assert_eq!(
+            read_header(&path, None, Dialect::default()).unwrap(),
+            ["age", "sex"]
+        );
         let table = read(&path, &schema(), ReadOptions::default()).unwrap();
         assert_eq!(table.codes, [1, 0, 2, 2, 3, 2], "{name}");
     }
-    let whole = gzip(text);
-    for cut in [3, 12, whole.len() - 4] {
-        let (_folder, path) = file("t.csv.gz", &whole[..cut]);
-        let error = read(&path, &schema(), ReadOptions::default()).unwrap_err();
-        assert_eq!(error.code(), "DPS1102", "{cut}");
+    for whole in [gzip(text), zstd(text)] {
+        for cut in [5, 12, whole.len() - 4] {
+            let (_folder, path) = file("t.csv.gz", &whole[..cut]);
+            let error = read(&path, &schema(), ReadOptions::default()).unwrap_err();
+            assert_eq!(error.code(), "DPS1102", "{cut}");
+        }
     }
-    assert_eq!(
-        Format::of_path(Path::new("t.csv.gz")).unwrap_err().code(),
-        "DPS1104",
-        "nothing compressed is written"
-    );
-    assert!(Format::of_input(Path::new("t.parquet.gz")).is_err());
+    assert!(Format::of_path(Path::new("t.parquet.gz")).is_err());
+}
+
+/// Reads a table whose cells are quoted by `'` and separated by `|`.
+fn read_encoded(encoding: Encoding, bytes: &[u8], schema: &Schema) -> Result<Vec<u16>, TableError> {
+    let dialect = Dialect {
+        delimiter: b'|',
+        quote: b'\'',
+        encoding,
+    };
+    let (_folder, path) = file("t.csv", bytes);
+    let options = ReadOptions {
+        dialect,
+        ..ReadOptions::default()
+    };
+    read(&path, schema, options).map(|table| table.codes)
+}
+
+#[test]
+fn quotes_and_encodings_are_as_stated() {
+    let text = "age|sex|'a ''b'''\n1|'f'|\"\n2|m|'é\n|'\n";
+    let schema = Schema::new(vec![
+        integer("age", 0, 9, Cells::Each),
+        categorical("sex", &["f", "m"]),
+        categorical("a 'b'", &["\"", "é\n|"]),
+    ])
+    .unwrap();
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let narrow: Vec<u8> = text.chars().map(|c| c as u8).collect();
+    for (encoding, bytes) in [
+        (Encoding::Utf8, text.as_bytes().to_vec()),
+        (Encoding::Utf8, [b"\xef\xbb\xbf", text.as_bytes()].concat()),
+        (Encoding::Utf16, [b"\xfe\xff", utf16.as_slice()].concat()),
+        (Encoding::Latin1, narrow.clone()),
+        (Encoding::Windows1252, gzip(&narrow)),
+    ] {
+        let codes = read_encoded(encoding, &bytes, &schema);
+        assert_eq!(codes.unwrap(), [1, 0, 0, 2, 1, 1], "{encoding:?}");
+    }
+    // What is not of the encoding is not guessed at.
+    let found = |encoding, bytes: &[u8]| {
+        let error = read_encoded(encoding, bytes, &schema).unwrap_err();
+        error.code()
+    };
+    assert_eq!(found(Encoding::Utf8, &narrow), "DPS1106");
+    assert_eq!(found(Encoding::Utf16, b"a\0g\0\x00\xd8e\0"), "DPS1119");
+    assert_eq!(found(Encoding::Latin1, &utf16), "DPS1112");
 }
 
 fn read_by(name: &str, bytes: &[u8], owner: &str) -> Result<OwnedTable, TableError> {
@@ -168,7 +217,10 @@ fn a_header_alone_is_a_table_without_rows() {
 #[test]
 fn ignored_columns_may_be_there_or_not() {
     let options = ReadOptions {
-        delimiter: b';',
+        dialect: Dialect {
+            delimiter: b';',
+            ..Dialect::default()
+        },
         ignored: vec![String::new(), "absent".to_owned()],
         ..ReadOptions::default()
     };
@@ -245,8 +297,20 @@ fn unsupported_names_and_delimiters_are_refused() {
     }
     let (_folder, path) = file("t.csv", b"age,sex\n");
     for delimiter in [b'"', b'\n', 0xe4] {
-        let found = read_header(&path, None, delimiter).unwrap_err();
+        let dialect = Dialect {
+            delimiter,
+            ..Dialect::default()
+        };
+        let found = read_header(&path, None, dialect).unwrap_err();
         assert_eq!(found, TableError::UnsupportedDelimiter);
+    }
+    for quote in [b',', b'\n', b'a', b' ', 0xe4] {
+        let dialect = Dialect {
+            quote,
+            ..Dialect::default()
+        };
+        let found = read_header(&path, None, dialect).unwrap_err();
+        assert_eq!(found, TableError::UnsupportedQuote);
     }
 }
 
@@ -379,14 +443,22 @@ fn what_a_clipped_column_cannot_clip_is_said_so() {
 #[test]
 fn the_header_is_read_without_the_records() {
     let (_folder, path) = file("t.csv", b"\xef\xbb\xbf,\"a\nb\",c\r\n\xff\xff,\"broken");
-    assert_eq!(read_header(&path, None, b',').unwrap(), ["", "a\nb", "c"]);
+    assert_eq!(
+        read_header(&path, None, Dialect::default()).unwrap(),
+        ["", "a\nb", "c"]
+    );
     let (_folder, path) = file("t.csv", b"a,b,a\n");
     assert_eq!(
-        read_header(&path, None, b',').unwrap_err().code(),
+        read_header(&path, None, Dialect::default())
+            .unwrap_err()
+            .code(),
         "DPS1107"
     );
     let (_folder, path) = file("t.csv", b"");
-    assert_eq!(read_header(&path, None, b','), Err(TableError::EmptyFile));
+    assert_eq!(
+        read_header(&path, None, Dialect::default()),
+        Err(TableError::EmptyFile)
+    );
 }
 
 fn parquet(columns: Vec<Series>) -> (TempDir, PathBuf) {
@@ -415,7 +487,10 @@ fn parquet_is_read_with_its_own_types() {
         let (_folder, path) = parquet(vec![sex.clone(), age]);
         let table = read(&path, &schema(), ReadOptions::default()).unwrap();
         assert_eq!(table.codes, [1, 0, 2, 2, 3, 2], "{dtype}");
-        assert_eq!(read_header(&path, None, b',').unwrap(), ["sex", "age"]);
+        assert_eq!(
+            read_header(&path, None, Dialect::default()).unwrap(),
+            ["sex", "age"]
+        );
     }
 }
 
@@ -485,7 +560,9 @@ fn damaged_parquet_is_refused() {
         let found = read(&path, &schema(), ReadOptions::default()).unwrap_err();
         assert_eq!(found.code(), "DPS1113", "{length}");
         assert_eq!(
-            read_header(&path, None, b',').unwrap_err().code(),
+            read_header(&path, None, Dialect::default())
+                .unwrap_err()
+                .code(),
             "DPS1113"
         );
     }

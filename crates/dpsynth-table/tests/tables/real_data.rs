@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use crate::common::{categorical, column, integer, may_miss, uniform};
 use chrono::NaiveDate;
 use dpsynth_table::{
-    Cells, CodedTable, Column, Domain, Format, OutOfDomain, ReadOptions, Schema, Table, read,
-    read_header, write,
+    Cells, CodedTable, Column, Dialect, Domain, Format, OutOfDomain, ReadOptions, Schema, Table,
+    read, read_header, write,
 };
 
 fn data(name: &str) -> Option<PathBuf> {
@@ -71,7 +71,7 @@ fn adult() -> Schema {
 fn survives(schema: &Schema, table: &CodedTable) {
     let drawn = Table::decode(schema, &table.codes, &mut uniform(1));
     let folder = tempfile::tempdir().unwrap();
-    for format in [Format::Csv, Format::Parquet] {
+    for format in Format::ALL {
         let path = folder.path().join("t").with_extension(format.extension());
         write(&drawn, schema, &path, format).unwrap();
         let back = read(&path, schema, ReadOptions::default()).unwrap();
@@ -100,7 +100,7 @@ fn german_credit_has_a_column_without_a_name() {
     let Some(path) = data("german_credit_data.csv") else {
         return;
     };
-    let names = read_header(&path, None, b',').unwrap();
+    let names = read_header(&path, None, Dialect::default()).unwrap();
     assert_eq!((names.len(), names[0].as_str()), (10, ""));
     let levels = ["little", "moderate", "quite rich", "rich"];
     let purposes = [

@@ -3,8 +3,8 @@
 use crate::common::{categorical, column, integer, may_miss, uniform};
 use chrono::NaiveDate;
 use dpsynth_table::{
-    CellProblem, Cells, Domain, Format, ReadOptions, Schema, Table, TableError, Values, WriteError,
-    read, write,
+    CellProblem, Cells, Domain, Format, ReadOptions, Schema, Table, TableError, TableWriter,
+    Values, WriteError, read, write,
 };
 use polars::prelude::{Column as FrameColumn, DataFrame, DataType, NamedFrom as _, Series};
 
@@ -63,7 +63,7 @@ fn what_is_written_reads_back() {
     let table = Table::decode(&schema, &codes, &mut uniform(2));
     assert_eq!(table.conforms(&schema), Ok(()));
     let folder = tempfile::tempdir().unwrap();
-    for format in [Format::Csv, Format::Parquet] {
+    for format in Format::ALL {
         let path = folder.path().join("t").with_extension(format.extension());
         write(&table, &schema, &path, format).unwrap();
         let back = read(&path, &schema, ReadOptions::default()).unwrap();
@@ -117,11 +117,77 @@ fn values_are_written_as_declared() {
 }
 
 #[test]
+fn what_is_written_in_parts_is_one_table() {
+    let schema = schema();
+    let codes = codes(&schema, 3_000, 1);
+    let width = schema.columns().len();
+    let folder = tempfile::tempdir().unwrap();
+    for format in Format::ALL {
+        let path = folder.path().join("t").with_extension(format.extension());
+        let mut writer = TableWriter::create(&path, &schema, format).unwrap();
+        for part in [&codes[..width], &codes[width..width], &codes[width..]] {
+            let part = Table::decode(&schema, part, &mut uniform(2));
+            writer.write(&part).unwrap();
+        }
+        writer.finish().unwrap();
+        let back = read(&path, &schema, ReadOptions::default()).unwrap();
+        assert!(back.codes == codes, "{format:?}");
+    }
+    // The text is the same as that of the whole.
+    let written = |parts: &[&[u16]]| {
+        let path = folder.path().join("parts.csv");
+        let mut writer = TableWriter::create(&path, &schema, Format::Csv).unwrap();
+        for part in parts {
+            let part = Table::decode(&schema, part, &mut || 0.25);
+            writer.write(&part).unwrap();
+        }
+        writer.finish().unwrap();
+        std::fs::read(&path).unwrap()
+    };
+    let (first, second) = codes.split_at(100 * width);
+    assert!(written(&[first, second]) == written(&[&codes]));
+    assert!(written(&[first]) != written(&[&codes]));
+}
+
+#[test]
+fn damaged_columnar_files_are_refused_without_a_panic() {
+    let schema = schema();
+    let table = Table::decode(&schema, &codes(&schema, 300, 1), &mut uniform(2));
+    let folder = tempfile::tempdir().unwrap();
+    for (format, code) in [(Format::Parquet, "DPS1113"), (Format::Arrow, "DPS1120")] {
+        let path = folder.path().join("t").with_extension(format.extension());
+        write(&table, &schema, &path, format).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for cut in [1, 9, whole.len() / 2, whole.len() - 1] {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let error = read(&path, &schema, ReadOptions::default()).unwrap_err();
+            assert_eq!(error.code(), code, "{format:?} cut at {cut}");
+        }
+        // Whatever a changed byte does, nothing panics, and what is read lies in its domain.
+        let mut refused = 0;
+        for at in (0..whole.len()).step_by(whole.len() / 200) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x55;
+            std::fs::write(&path, &bytes).unwrap();
+            match read(&path, &schema, ReadOptions::default()) {
+                Ok(table) => assert!(
+                    (table.codes.chunks_exact(table.columns))
+                        .flat_map(|row| row.iter().zip(schema.codes()))
+                        .all(|(&code, size)| u32::from(code) < size)
+                ),
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(refused > 20, "{format:?}: only {refused} changes mattered");
+    }
+}
+
+#[test]
 fn a_table_without_rows_is_written() {
     let schema = schema();
     let table = Table::decode(&schema, &[], &mut || 0.0);
     let folder = tempfile::tempdir().unwrap();
-    for format in [Format::Csv, Format::Parquet] {
+    for format in Format::ALL {
         let path = folder.path().join("t").with_extension(format.extension());
         write(&table, &schema, &path, format).unwrap();
         assert_eq!(

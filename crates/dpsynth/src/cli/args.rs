@@ -103,7 +103,7 @@ pub(super) struct Asked {
     /// Rows to deliver; the policy's figure by default
     #[arg(long, value_name = "N")]
     pub(super) rows: Option<u64>,
-    /// Format of the synthetic table; that of the input by default
+    /// Format of the synthetic table; that of the input by default, not compressed
     #[arg(long, value_enum)]
     pub(super) format: Option<FormatName>,
     /// Seed of everything that is post-processing (it is printed in the report); drawn at random by default
@@ -125,7 +125,8 @@ pub(super) struct Plan {
 
 #[derive(Debug, Args)]
 pub(super) struct Release {
-    /// The table, CSV or Parquet; the policy's `file` by default
+    /// The table: CSV (plain, gzip or Zstandard), Parquet or Arrow, or `-` for standard input; the policy's `file`
+    /// by default
     pub(super) data: Option<PathBuf>,
     #[command(flatten)]
     pub(super) asked: Asked,
@@ -147,7 +148,8 @@ pub(super) struct Sample {
     /// Draw only rows that meet this condition, such as "income = '>50K' AND age < 30"
     #[arg(long = "where", value_name = "SQL")]
     pub(super) condition: Option<String>,
-    /// File to write, `.csv` or `.parquet`; it must not exist
+    /// File to write: `.csv`, `.csv.gz`, `.csv.zst`, `.parquet` or `.arrow`, which must not exist; or `-` for CSV on
+    /// standard output
     #[arg(long, value_name = "FILE")]
     pub(super) out: PathBuf,
     /// Seed of the draws; drawn at random by default
@@ -398,6 +400,14 @@ pub(super) enum EngineName {
 pub(super) enum FormatName {
     /// Comma-separated text
     Csv,
+    /// The same, compressed by gzip
+    #[value(name = "csv.gz")]
+    CsvGz,
+    /// The same, compressed by Zstandard
+    #[value(name = "csv.zst")]
+    CsvZst,
     /// Apache Parquet
     Parquet,
+    /// Arrow IPC file (Feather)
+    Arrow,
 }

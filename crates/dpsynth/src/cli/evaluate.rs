@@ -11,14 +11,14 @@ use dpsynth_evaluate::{
 use dpsynth_privacy::ledger::Digest;
 use dpsynth_privacy::{Delta, Epsilon, PrivacyUnit};
 use dpsynth_table::{
-    self as table, Format, ReadOptions, Schema, read_header, read_table, read_unprotected,
+    self as table, Dialect, ReadOptions, Schema, read_header, read_table, read_unprotected,
 };
 
 use super::args::Evaluate;
 use super::error::CliError;
 use super::{print, read_policy, report};
 use crate::figures::{self, FigureRequest, paid_figures};
-use crate::folder::{FolderError, MANIFEST};
+use crate::folder::{FolderError, MANIFEST, synthetic_table};
 use crate::policy::Policy;
 use crate::release::ReleaseError;
 
@@ -31,13 +31,13 @@ pub(super) fn run(args: &Evaluate) -> Result<(), CliError> {
     if let Some(epsilon) = args.epsilon {
         return paid(args, &policy, epsilon, out);
     }
-    let real = Side::read(&args.against, &policy, policy.dataset.delimiter)?;
+    let real = Side::read(&args.against, &policy, policy.dataset.dialect)?;
     let holdout = args
         .holdout
         .as_deref()
-        .map(|path| Side::read(path, &policy, policy.dataset.delimiter))
+        .map(|path| Side::read(path, &policy, policy.dataset.dialect))
         .transpose()?;
-    let synthetic = Side::read(&synthetic_table(&args.folder)?, &policy, b',')?;
+    let synthetic = Side::read(&table_of(&args.folder)?, &policy, Dialect::default())?;
     let rules = rules(&policy, &real, &synthetic);
     let target = args.target.as_deref().or(policy.model.target.as_deref());
     let question = Question {
@@ -75,13 +75,9 @@ fn paid(args: &Evaluate, policy: &Policy, epsilon: f64, out: &Path) -> Result<()
     let ledger = (args.ledger.clone()).unwrap_or_else(|| policy.dataset.ledger_beside(beside));
     let universe = policy.universe.as_ref().map(|it| it.ledger_beside(beside));
     let synthetic = read_table(
-        &synthetic_table(&args.folder)?,
+        &table_of(&args.folder)?,
         &policy.schema,
-        ReadOptions {
-            format: None,
-            delimiter: b',',
-            ignored: Vec::new(),
-        },
+        ReadOptions::default(),
     )?;
     let found = paid_figures(&FigureRequest {
         policy,
@@ -122,8 +118,8 @@ struct Side {
 impl Side {
     /// Reads a table with the columns that the policy keeps, but for identifiers, and for derived
     /// columns that the file does not have.
-    fn read(path: &Path, policy: &Policy, delimiter: u8) -> Result<Self, CliError> {
-        let header = read_header(path, None, delimiter)?;
+    fn read(path: &Path, policy: &Policy, dialect: Dialect) -> Result<Self, CliError> {
+        let header = read_header(path, None, dialect)?;
         let absent: Vec<String> = policy
             .derived()
             .into_iter()
@@ -140,7 +136,7 @@ impl Side {
         }
         let options = ReadOptions {
             format: None,
-            delimiter,
+            dialect,
             ignored,
         };
         let table = read_unprotected(path, &schema, options)?;
@@ -183,15 +179,12 @@ fn plain(table: &table::Table, schema: &Schema) -> Result<Table, CliError> {
     Ok(Table::new(columns.collect())?)
 }
 
-fn synthetic_table(folder: &Path) -> Result<PathBuf, CliError> {
-    [Format::Csv, Format::Parquet]
-        .into_iter()
-        .map(|format| folder.join(format!("synthetic.{}", format.extension())))
-        .find(|path| path.is_file())
-        .ok_or_else(|| {
-            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-            CliError::io(&folder.join("synthetic.csv"), missing)
-        })
+fn table_of(folder: &Path) -> Result<PathBuf, CliError> {
+    let found = synthetic_table(folder).map(|(path, _)| path);
+    found.ok_or_else(|| {
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        CliError::io(&folder.join("synthetic.csv"), missing)
+    })
 }
 
 fn rules(policy: &Policy, real: &Side, synthetic: &Side) -> Vec<RuleFigures> {

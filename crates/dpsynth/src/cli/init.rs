@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 
-use dpsynth_table::read_header;
+use dpsynth_table::{Dialect, read_header};
 
 use super::args::Init;
 use super::error::CliError;
@@ -66,7 +66,11 @@ fn draft(args: &Init) -> Result<Draft, CliError> {
     };
     let described_delimiter = described.as_ref().and_then(|draft| draft.delimiter);
     let delimiter = args.delimiter.or(described_delimiter).unwrap_or(',');
-    let header = read_header(data, None, u8::try_from(delimiter).unwrap_or(b','))?;
+    let dialect = Dialect {
+        delimiter: u8::try_from(delimiter).unwrap_or(b','),
+        ..Dialect::default()
+    };
+    let header = read_header(data, None, dialect)?;
     let mut draft = match described {
         Some(draft) => draft.arranged(&header)?,
         None => Draft::of_header(&header),

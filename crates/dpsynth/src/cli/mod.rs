@@ -15,6 +15,7 @@ mod progress;
 mod release;
 mod report;
 mod show;
+mod standard_input;
 
 use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -135,6 +136,11 @@ fn ledger_path(named: &Option<PathBuf>, policy: &Path) -> Result<PathBuf, CliErr
         Some(path) => Ok(path.clone()),
         None => Ok(read_policy(policy)?.dataset.ledger_beside(policy)),
     }
+}
+
+/// Prints to standard error, where the rows themselves go to standard output.
+fn inform(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Prints to standard output; a reader that has gone away is no error.

@@ -49,7 +49,10 @@ pub(super) fn plan(policy: &Policy, asked: &Asked) -> Result<ReleasePlan, CliErr
         .map_err(number("delta"))?;
     let format = asked.format.map(|format| match format {
         FormatName::Csv => Format::Csv,
+        FormatName::CsvGz => Format::CsvGz,
+        FormatName::CsvZst => Format::CsvZst,
         FormatName::Parquet => Format::Parquet,
+        FormatName::Arrow => Format::Arrow,
     });
     let tightened = policy.tighten(epsilon, delta, asked.rows, format)?;
     let engine = match asked.engine {

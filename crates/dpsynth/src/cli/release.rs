@@ -2,22 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use dpsynth_privacy::Released;
-use dpsynth_table::{Format, write};
+use dpsynth_table::{Format, TableWriter, WriteError};
 use dpsynth_train::{Generator, TrainError};
 
 use super::args::{Release, Sample};
 use super::error::CliError;
 use super::plan::{ledger_path, plan, universe_path};
 use super::progress::Display;
-use super::{print, public_seed, read_policy};
+use super::standard_input::Spooled;
+use super::{inform, print, public_seed, read_policy};
 use crate::model_notes;
 use crate::policy::Policy;
 use crate::release::{Progress, Protection, ReleaseRequest, release};
 use crate::report::{Report, capital, epsilon_down, epsilon_up};
-use crate::synthesise::{synthesise, synthesise_where};
+use crate::synthesise::Synthesis;
 
 /// Makes a release.
 pub(super) fn run(args: &Release) -> Result<(), CliError> {
@@ -29,6 +31,12 @@ pub(super) fn run(args: &Release) -> Result<(), CliError> {
         .clone()
         .or(from_policy)
         .ok_or(CliError::DataMissing)?;
+    let spooled = match data.as_os_str() == STANDARD {
+        true => Some(Spooled::take()?),
+        false => None,
+    };
+    let data_format = spooled.as_ref().map(Spooled::format).transpose()?;
+    let data = spooled.as_ref().map_or(data, Spooled::path);
     let protection = if args.insecure_no_privacy {
         plan = plan.without_privacy()?;
         Protection::None
@@ -48,6 +56,7 @@ pub(super) fn run(args: &Release) -> Result<(), CliError> {
         policy: &policy,
         plan,
         data: &data,
+        data_format,
         out: &args.out,
         protection,
     };
@@ -103,10 +112,14 @@ fn summary(report: &Report, out: &Path) -> String {
     text
 }
 
-/// Draws rows from a released model.
+/// Draws rows from a released model, and writes them as they are drawn.
 pub(super) fn sample(args: &Sample) -> Result<(), CliError> {
-    let format = Format::of_path(&args.out)?;
-    if args.out.exists() {
+    let standard = args.out.as_os_str() == STANDARD;
+    let format = match standard {
+        true => Format::Csv,
+        false => Format::of_path(&args.out)?,
+    };
+    if !standard && args.out.exists() {
         return Err(CliError::FileExists(args.out.clone()));
     }
     let (model, policy) = open_model(&args.model)?;
@@ -118,30 +131,74 @@ pub(super) fn sample(args: &Sample) -> Result<(), CliError> {
     let seed = public_seed(args.seed)?;
     let warning = model_notes::not_private(&model.1)
         .map(|why| format!("THE MODEL IS NOT PRIVATE: it was {why}. Do not publish these rows.\n"));
-    let table = model.try_map(|(generator, _)| match &args.condition {
-        Some(condition) => synthesise_where(&generator, &policy, condition, rows, seed),
-        None => synthesise(&generator, &policy, rows, seed),
+    let drawn = model.try_map(|(generator, _)| match &args.condition {
+        Some(condition) => Synthesis::begin_where(&generator, &policy, condition, rows, seed),
+        None => Synthesis::begin(generator, &policy, rows, seed),
     })?;
-    let partial = args.out.with_extension(format!(
-        "partial-{}.{}",
-        std::process::id(),
-        format.extension()
-    ));
-    write(&table.0, &policy.schema, &partial, format)?;
-    std::fs::rename(&partial, &args.out).map_err(|source| CliError::io(&args.out, source))?;
-    print(&warning.unwrap_or_default());
-    print(&format!(
-        "{rows} rows, every one in the schema and obeying every rule{}: {} (seed {seed})\n\
+    let schema = &policy.schema;
+    if standard {
+        let to = Box::new(std::io::stdout());
+        let written = TableWriter::to_stream(to, "standard output", schema)
+            .map_err(CliError::Write)
+            .and_then(|to| write_drawn(drawn, to));
+        match written {
+            // Whoever reads has seen enough.
+            Err(CliError::Write(WriteError::UnwritableFile { kind, .. }))
+                if kind == ErrorKind::BrokenPipe =>
+            {
+                return Ok(());
+            }
+            written => written?,
+        }
+    } else {
+        let ending = format!("partial-{}.{}", std::process::id(), format.extension());
+        let partial = Partial(args.out.with_extension(ending));
+        write_drawn(drawn, TableWriter::create(&partial.0, schema, format)?)?;
+        std::fs::rename(&partial.0, &args.out).map_err(|source| CliError::io(&args.out, source))?;
+    }
+    let done = format!(
+        "{}{rows} rows, every one in the schema and obeying every rule{}: {} (seed {seed})\n\
          Drawing from a released model is post-processing: it costs no budget.\n",
+        warning.unwrap_or_default(),
         if args.condition.is_some() {
             " and the condition"
         } else {
             ""
         },
-        args.out.display()
-    ));
+        if standard {
+            "standard output".into()
+        } else {
+            args.out.display().to_string()
+        }
+    );
+    match standard {
+        true => inform(&done),
+        false => print(&done),
+    }
     Ok(())
 }
+
+/// Draws rows until all are there, and writes each part at once.
+fn write_drawn(mut drawn: Released<Synthesis<'_>>, mut to: TableWriter) -> Result<(), CliError> {
+    while !drawn.is_done() {
+        drawn = drawn.try_map(Synthesis::advance)?;
+        to.write(drawn.table())?;
+    }
+    Ok(to.finish()?)
+}
+
+/// A file that is not whole yet, and is removed unless it was moved to its place.
+struct Partial(PathBuf);
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // Nothing can be done about a failure here; the name says that it is partial.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// What stands for standard input or output in the place of a file.
+const STANDARD: &str = "-";
 
 /// Opens a released model, and reads the policy of its release out of it.
 pub(super) fn open_model(path: &Path) -> Result<(Released<OpenedModel>, Policy), CliError> {

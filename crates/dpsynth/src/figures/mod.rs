@@ -183,7 +183,7 @@ impl PaidFigures {
 pub fn paid_figures(request: &FigureRequest<'_>) -> Result<PaidFigures, ReleaseError> {
     let FigureRequest { policy, asked, .. } = request;
     let folder = Folder::begin(request.out)?;
-    let header = read_header(request.data, None, policy.dataset.delimiter)?;
+    let header = read_header(request.data, None, policy.dataset.dialect)?;
     let compared = Compared::new(policy, &header, request.synthetic, request.target)?;
     let adjacency = policy.privacy.adjacency;
     let plan = FigurePlan::new(
@@ -210,7 +210,7 @@ pub fn paid_figures(request: &FigureRequest<'_>) -> Result<PaidFigures, ReleaseE
     let names: Vec<String> = compared.names().map(str::to_owned).collect();
     let options = ReadOptions {
         format: None,
-        delimiter: policy.dataset.delimiter,
+        dialect: policy.dataset.dialect,
         ignored: header
             .into_iter()
             .filter(|name| !names.contains(name))

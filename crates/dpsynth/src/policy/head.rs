@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dpsynth_privacy::{Adjacency, BLOCK_ROWS, Delta, Epsilon, PrivacyUnit};
-use dpsynth_table::Format;
+use dpsynth_table::{Dialect, Encoding, Format};
 
 use super::finding::{
     BAD_NUMBER, BAD_TEXT, CAP_ORDER, DELTA_TOO_LARGE, Finding, UNKNOWN_WORD, VERSION,
@@ -34,10 +34,7 @@ pub(super) fn version(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<u32> 
 pub(super) fn dataset(mut section: Section<'_>, out: &mut Vec<Finding>) -> Option<Dataset> {
     let name = (section.required("name", out)).and_then(|field| dataset_name(&field, out));
     let file = path(section.optional("file"), out);
-    let delimiter = match section.optional("delimiter") {
-        Some(field) => delimiter(&field, out),
-        None => Some(b','),
-    };
+    let dialect = dialect(&mut section, out);
     let missing_tokens = match section.optional("missing_tokens") {
         Some(field) => field.texts(out),
         None => Some(Vec::new()),
@@ -50,7 +47,7 @@ pub(super) fn dataset(mut section: Section<'_>, out: &mut Vec<Finding>) -> Optio
     Some(Dataset {
         name,
         file: file?,
-        delimiter: delimiter?,
+        dialect: dialect?,
         missing_tokens: missing_tokens?,
         ledger,
     })
@@ -81,6 +78,40 @@ fn path(field: Option<Field<'_>>, out: &mut Vec<Finding>) -> Option<Option<PathB
     match field {
         None => Some(None),
         Some(field) => field.filled_text(out).map(|path| Some(path.into())),
+    }
+}
+
+/// Reads how the text of a CSV file is written.
+fn dialect(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Dialect> {
+    let usual = Dialect::default();
+    let delimiter = match section.optional("delimiter") {
+        Some(field) => delimiter(&field, out),
+        None => Some(usual.delimiter),
+    };
+    let quote = match section.optional("quote") {
+        Some(field) => quote(&field, delimiter, out),
+        None => Some(usual.quote),
+    };
+    let encoding = match section.optional("encoding") {
+        Some(field) => field.word(&ENCODINGS, out),
+        None => Some(usual.encoding),
+    };
+    Some(Dialect {
+        delimiter: delimiter?,
+        quote: quote?,
+        encoding: encoding?,
+    })
+}
+
+fn quote(field: &Field<'_>, delimiter: Option<u8>, out: &mut Vec<Finding>) -> Option<u8> {
+    let text = field.text(out)?;
+    match text.as_bytes() {
+        [byte] if byte.is_ascii_punctuation() && Some(*byte) != delimiter => Some(*byte),
+        _ => {
+            let help = "write one ASCII sign such as `\"` or `'` that is not the delimiter";
+            field.blame(BAD_TEXT, format_args!("is {text:?}"), help, out);
+            None
+        }
     }
 }
 
@@ -293,7 +324,20 @@ const ADJACENCIES: [(&str, Adjacency); 2] = [
     ("replace_one", Adjacency::ReplaceOne),
 ];
 
-const FORMATS: [(&str, Format); 2] = [("csv", Format::Csv), ("parquet", Format::Parquet)];
+const FORMATS: [(&str, Format); 5] = [
+    ("csv", Format::Csv),
+    ("csv.gz", Format::CsvGz),
+    ("csv.zst", Format::CsvZst),
+    ("parquet", Format::Parquet),
+    ("arrow", Format::Arrow),
+];
+
+const ENCODINGS: [(&str, Encoding); 4] = [
+    ("utf-8", Encoding::Utf8),
+    ("utf-16", Encoding::Utf16),
+    ("latin-1", Encoding::Latin1),
+    ("windows-1252", Encoding::Windows1252),
+];
 
 /// The longest name of a data set, so that files named after it can be made anywhere.
 const MAX_NAME: usize = 100;

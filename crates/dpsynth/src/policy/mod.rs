@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 
 use dpsynth_constraints::{RuleSpec, Rules};
 use dpsynth_privacy::{Adjacency, Delta, Epsilon, PrivacyUnit};
-use dpsynth_table::{Column, Domain, Format, Schema, SchemaError};
+use dpsynth_table::{Column, Dialect, Domain, Format, Schema, SchemaError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -171,8 +171,8 @@ pub struct Dataset {
     pub name: String,
     /// The file, when the policy names one, relative to the policy.
     pub file: Option<PathBuf>,
-    /// The character between the cells of a CSV file.
-    pub delimiter: u8,
+    /// How the text of a CSV file is written.
+    pub dialect: Dialect,
     /// Cells that mean missing in every column that does not say otherwise.
     pub missing_tokens: Vec<String>,
     /// The ledger, relative to the policy.

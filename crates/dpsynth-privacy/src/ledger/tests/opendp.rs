@@ -37,7 +37,7 @@ fn cases() -> Vec<Case> {
                 delta: delta(1e-7),
             }),
             |paid| {
-                let names = vec!["common".to_owned(); 1000];
+                let names = vec![std::sync::Arc::<str>::from("common"); 1000];
                 let data = Private::load(paid, names, |names| Ok::<_, ()>(Cells::rows(names)));
                 let data = data.expect("cells");
                 let found = paid.authorize::<OpenCategories>()?.discover(&data)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::diagnostic::{Color, render};
 use dpsynth_privacy::{Adjacency, Delta, Epsilon, PrivacyUnit};
-use dpsynth_table::{Cells, Domain, Format, Missing, OutOfDomain};
+use dpsynth_table::{Cells, Dialect, Domain, Encoding, Format, Missing, OutOfDomain};
 
 mod robustness;
 mod shown;
@@ -17,6 +17,8 @@ const FULL: &str = r#"version = 1
 name = "clinic-2024"
 file = "clinic.csv"
 delimiter = ";"
+quote = "'"
+encoding = "windows-1252"
 missing_tokens = ["NA"]
 ledger = "spent/clinic.jsonl"
 
@@ -170,7 +172,9 @@ fn every_key_is_read() {
     assert_eq!(policy.version, 1);
     let dataset = &policy.dataset;
     assert_eq!(dataset.name, "clinic-2024");
-    assert_eq!(dataset.delimiter, b';');
+    assert_eq!(dataset.dialect.delimiter, b';');
+    assert_eq!(dataset.dialect.quote, b'\'');
+    assert_eq!(dataset.dialect.encoding, Encoding::Windows1252);
     assert_eq!(
         dataset
             .file_beside(Path::new("policies/clinic.toml"))
@@ -281,7 +285,7 @@ fn what_is_left_out_has_a_default() {
     let policy = valid("");
     assert_eq!(policy.privacy.adjacency, Adjacency::AddOrRemoveOne);
     assert_eq!(policy.dataset.ledger, Path::new("survey.ledger.jsonl"));
-    assert_eq!(policy.dataset.delimiter, b',');
+    assert_eq!(policy.dataset.dialect, Dialect::default());
     assert_eq!(policy.dataset.file_beside(Path::new("p.toml")), None);
     assert_eq!(policy.model.engine, Engine::Decoder);
     assert_eq!(policy.model.target, None);
@@ -509,6 +513,16 @@ fn data_sets_have_plain_names() {
     for delimiter in ["", ",,", "\\\"", "é", "\\n", "a"] {
         let text = complete(
             &format!("[dataset]\nname = \"a\"\ndelimiter = \"{delimiter}\"\n"),
+            &PARTS,
+        );
+        assert_eq!(
+            refused(&text).iter().map(|f| f.code).collect::<Vec<_>>(),
+            [finding::BAD_TEXT]
+        );
+    }
+    for quote in ["", "''", "a", "é", "\\n", " ", ","] {
+        let text = complete(
+            &format!("[dataset]\nname = \"a\"\nquote = \"{quote}\"\n"),
             &PARTS,
         );
         assert_eq!(
