@@ -38,6 +38,21 @@ fn rows_on_standard_output_are_those_of_a_file() {
 }
 
 #[test]
+fn rows_of_many_parts_are_all_there_and_obey() {
+    let here = released();
+    let arguments = ["--rows", "140000", "--seed", "5", "--out", "rows.csv"];
+    here.run(&[&SAMPLE[..2], &arguments[..]].concat())
+        .expect(0, "140000 rows");
+    let text = here.read("rows.csv");
+    assert_eq!(text.lines().count(), 140_001);
+    for line in text.lines().skip(1) {
+        let (age, rest) = line.split_once(',').unwrap();
+        let old = age.parse::<u32>().unwrap() >= 30;
+        assert!(old || rest.starts_with("north,"), "{line}");
+    }
+}
+
+#[test]
 fn a_reader_who_has_seen_enough_ends_the_command_without_a_word() {
     let here = released();
     let arguments = ["--rows", "400000", "--seed", "5", "--out", "-"];

@@ -61,6 +61,34 @@ fn rows_with(series: Series) -> DataFrame {
 }
 
 #[test]
+fn rows_that_come_in_parts_obey_and_none_that_was_drawn_is_lost() {
+    let rules = compile(vec![rule("adult", sql("age >= 18"))]);
+    let (mut source, mut drawn) = (Draw::new(1), Vec::new());
+    let mut draw = |wanted: usize| {
+        let rows = whole(source.frame(wanted));
+        let ages = numbers(&rows, "age");
+        drawn.extend(
+            ages.into_iter()
+                .filter(|age| age.is_none_or(|age| age >= 18)),
+        );
+        rows
+    };
+    let mut enforcing = rules.enforcing(Limits::default());
+    let mut delivered = Vec::new();
+    for rows in [300, 1, 700, 50] {
+        let part = enforcing.next_rows(rows, &mut draw, &mut || 0.0);
+        let part = part.expect("most rows obey");
+        assert_eq!(part.height(), rows);
+        assert!(rules.check(&part).expect("it fits").is_empty());
+        delivered.extend(numbers(&part, "age"));
+    }
+    assert_eq!(delivered, drawn[..delivered.len()]);
+    let outcome = &enforcing.outcomes()[0];
+    assert_eq!(outcome.drawn - outcome.redrawn, drawn.len() as u64);
+    assert!(outcome.redrawn > 0, "the rule has something to do");
+}
+
+#[test]
 fn redraw_keeps_obeying_rows_and_their_order() {
     let rules = compile(vec![rule("adult", sql("age >= 18"))]);
     let (table, outcomes) = enforce(&rules, 500, 1).expect("most rows obey");
