@@ -231,6 +231,7 @@ fn advice(problem: &CellProblem) -> &'static str {
         }
         CellProblem::Missing
         | CellProblem::NotADate
+        | CellProblem::NotADuration
         | CellProblem::NotANumber
         | CellProblem::NotInFormat
         | CellProblem::NotWhole => {

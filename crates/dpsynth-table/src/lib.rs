@@ -52,6 +52,7 @@
 
 mod batch;
 mod csv;
+mod duration;
 mod encode;
 mod error;
 mod file;
@@ -68,6 +69,7 @@ mod table;
 mod text;
 mod write;
 
+pub use duration::DurationForm;
 pub use encode::{Cell, CellProblem, Coder};
 pub use error::{TableError, WriteError};
 pub use grid::{Grid, MAX_CODES, MAX_DECIMALS};

@@ -8,6 +8,7 @@ use std::path::Path;
 use chrono::format::Item;
 use polars::prelude::ParquetWriter;
 
+use crate::duration::DurationForm;
 use crate::error::{TableError, WriteError};
 use crate::read::Format;
 use crate::schema::{Column, Domain, Schema};
@@ -72,6 +73,10 @@ enum CsvValues<'a> {
         dates: &'a [Option<chrono::NaiveDate>],
         format: Vec<Item<'static>>,
     },
+    Duration {
+        lengths: &'a [Option<i64>],
+        form: DurationForm,
+    },
     Float {
         numbers: &'a [Option<f64>],
         decimals: Option<u8>,
@@ -124,6 +129,10 @@ fn csv_values<'a>(
             decimals: *decimals,
         }),
         (Values::Identifier(texts), _) => Ok(CsvValues::Identifier(texts)),
+        (Values::Integer(lengths), Domain::Duration { form, .. }) => Ok(CsvValues::Duration {
+            lengths,
+            form: *form,
+        }),
         (Values::Integer(numbers), _) => Ok(CsvValues::Integer(numbers)),
         (Values::Timestamp(instants), Domain::Timestamp { format, .. }) => {
             match date_format(format) {
@@ -197,6 +206,10 @@ fn push_value(values: &CsvValues<'_>, row: usize, line: &mut String, date: &mut 
             push_instant(instant, format, date);
             line.push_str(&quoted(date, false));
             true
+        }
+        CsvValues::Duration { lengths, form } => {
+            let length = lengths[row].map(|length| form.push(length, line));
+            length.is_some()
         }
         CsvValues::Integer(numbers) => {
             numbers[row].is_some_and(|number| write!(line, "{number}").is_ok())
