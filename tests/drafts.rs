@@ -76,7 +76,7 @@ fn a_draft_that_is_filled_in_runs() {
         ("age", "\"integer\"\nmin = 0\nmax = 120"),
         (
             "city",
-            "\"categorical\"\ncategories = \"private\"\nout_of_domain = { category = \"other\" }",
+            "\"categorical\"\ncategories = [\"north\", \"south\"]",
         ),
         (
             "income",

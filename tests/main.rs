@@ -9,6 +9,7 @@ mod bad_input;
 mod canary;
 mod crash;
 mod drafts;
+mod durations;
 mod figures;
 mod formats;
 #[allow(

@@ -28,7 +28,7 @@ impl Increments {
     /// multiple of the smallest difference between two of its values, or there is none.
     pub(crate) fn new(column: &SchemaColumn, step: f64) -> Option<Self> {
         let scale = match &column.domain {
-            Domain::Integer { .. } => None,
+            Domain::Duration { .. } | Domain::Integer { .. } => None,
             Domain::Float {
                 decimals: Some(decimals),
                 ..

@@ -106,7 +106,7 @@ fn values(column: &SchemaColumn) -> Option<u64> {
     let between = |low: i64, high: i64| u64::try_from(i128::from(high) - i128::from(low) + 1).ok();
     match &column.domain {
         Domain::Categorical { categories } => Some(categories.len() as u64),
-        Domain::Integer { min, max, .. } => between(*min, *max),
+        Domain::Duration { min, max, .. } | Domain::Integer { min, max, .. } => between(*min, *max),
         Domain::Date { min, max, .. } => u64::try_from((*max - *min).num_days() + 1).ok(),
         Domain::Float {
             min,

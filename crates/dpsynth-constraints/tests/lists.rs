@@ -417,6 +417,43 @@ fn rules_that_contradict_each_other_are_both_named() {
 }
 
 #[test]
+fn lengths_of_time_are_compared_in_one_unit() {
+    use dpsynth_table::{Cells, Domain, DurationForm};
+    let length = |name: &str, form| {
+        let (min, max, cells) = (0, 600, Cells::Each);
+        let domain = Domain::Duration {
+            min,
+            max,
+            form,
+            cells,
+        };
+        column(name, domain, Missing::Refused)
+    };
+    let schema = Schema::new(vec![
+        length("wait", DurationForm::HoursMinutes),
+        length("ride", DurationForm::Minutes),
+        length("pause", DurationForm::Seconds),
+        column("age", integer(0, 99), Missing::Refused),
+    ])
+    .unwrap();
+    let compiled = |kind| Rules::compile(vec![rule("r", kind)], &schema);
+    compiled(inequality("wait", "ride", Strictness::OrEqual)).unwrap();
+    compiled(range("wait", Some(5.0), None)).unwrap();
+    compiled(increments("pause", 15.0)).unwrap();
+    compiled(sql("wait + ride <= 700")).unwrap();
+    for other in ["pause", "age"] {
+        let [error] = &*compiled(inequality("wait", other, Strictness::OrEqual)).unwrap_err()
+        else {
+            panic!("one finding");
+        };
+        assert!(
+            matches!(error.problem, RuleProblem::WrongKind { .. }),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn a_repair_that_changes_what_another_rule_looks_at_is_named() {
     let rules = compile(vec![
         rule("tens", increments("step", 10.0)),

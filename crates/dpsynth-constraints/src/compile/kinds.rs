@@ -319,6 +319,10 @@ fn inequality(
             wrong_kind(high, "two numbers or two dates"),
         )]);
     };
+    if !same_unit(low_column, high_column) {
+        let needs = "two lengths of time that count the same unit";
+        return Err(vec![at(RuleField::High, wrong_kind(high, needs))]);
+    }
     if low == high {
         return Err(vec![at(
             RuleField::High,
@@ -370,7 +374,10 @@ fn range(
     let column = columns
         .named(name)
         .map_err(|problem| vec![at(RuleField::Column, problem)])?;
-    let number = matches!(column.domain, Domain::Float { .. } | Domain::Integer { .. });
+    let number = matches!(
+        column.domain,
+        Domain::Duration { .. } | Domain::Float { .. } | Domain::Integer { .. }
+    );
     if !number {
         return Err(vec![at(RuleField::Column, wrong_kind(name, "a number"))]);
     }
@@ -424,12 +431,22 @@ fn range(
     })
 }
 
+/// Returns whether neither column is a length of time, or both are in one unit.
+fn same_unit(left: &Column, right: &Column) -> bool {
+    let unit = |column: &Column| match column.domain {
+        Domain::Duration { form, .. } => Some(form.seconds()),
+        _ => None,
+    };
+    unit(left) == unit(right)
+}
+
 /// Returns whether each column can hold the other's values, bounds aside.
 fn same_kind(left: &Column, right: &Column) -> bool {
     match (&left.domain, &right.domain) {
         (Domain::Date { .. }, Domain::Date { .. })
         | (Domain::Timestamp { .. }, Domain::Timestamp { .. })
-        | (Domain::Integer { .. }, Domain::Integer { .. }) => true,
+        | (Domain::Integer { .. }, Domain::Integer { .. })
+        | (Domain::Duration { .. }, Domain::Duration { .. }) => true,
         (
             Domain::Float { decimals: left, .. },
             Domain::Float {

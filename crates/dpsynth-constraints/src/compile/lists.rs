@@ -28,7 +28,8 @@ pub(super) fn increments(
     let column = (columns.named(name)).map_err(|problem| vec![at(RuleField::Column, problem)])?;
     let counted = matches!(
         column.domain,
-        Domain::Integer { .. }
+        Domain::Duration { .. }
+            | Domain::Integer { .. }
             | Domain::Float {
                 decimals: Some(_),
                 ..

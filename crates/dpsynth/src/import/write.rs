@@ -162,7 +162,7 @@ fn write_kind(text: &mut String, kind: &DraftKind) {
             &quoted(OWNER),
             &[
                 "\"categorical\" with categories = [\"a\", \"b\"], \"boolean\", \"integer\", \"float\",",
-                "\"date\" or \"datetime\" with min = .. and max = .., \"id\" for what names a person or",
+                "\"date\", \"datetime\" or \"duration\" with min = .. and max = .., \"id\" for what names a person or",
                 "record, or \"ignore\" to leave the column out",
             ],
         ),

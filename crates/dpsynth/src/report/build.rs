@@ -243,6 +243,11 @@ fn domain(column: &Column) -> String {
     let mut text = match &column.domain {
         Domain::Categorical { categories } => format!("one of {} categories", categories.len()),
         Domain::Integer { min, max, .. } => format!("integer from {min} to {max}"),
+        Domain::Duration { min, max, form, .. } => format!(
+            "length of time from {} to {} as `{form}`",
+            form.write(*min),
+            form.write(*max)
+        ),
         Domain::Float {
             min, max, decimals, ..
         } => match decimals {
