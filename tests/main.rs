@@ -27,6 +27,7 @@ mod recompute;
 mod registry;
 mod release;
 mod replay;
+mod rules;
 mod screen;
 mod sealed;
 mod workspace;
