@@ -8,6 +8,8 @@ mod audit;
 mod bad_input;
 mod canary;
 mod crash;
+mod drafts;
+mod durations;
 mod figures;
 mod formats;
 #[allow(
@@ -25,6 +27,7 @@ mod recompute;
 mod registry;
 mod release;
 mod replay;
+mod rules;
 mod screen;
 mod sealed;
 mod workspace;

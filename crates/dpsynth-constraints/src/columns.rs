@@ -90,7 +90,7 @@ impl Columns {
 pub(crate) fn dtype(column: &Column) -> DataType {
     match column.domain {
         Domain::Categorical { .. } | Domain::Identifier { .. } => DataType::String,
-        Domain::Integer { .. } => DataType::Int64,
+        Domain::Duration { .. } | Domain::Integer { .. } => DataType::Int64,
         Domain::Float { .. } => DataType::Float64,
         Domain::Date { .. } => DataType::Date,
         Domain::Timestamp { .. } => MOMENTS,
@@ -123,6 +123,7 @@ impl Cell {
     pub(crate) fn parse(column: &Column, text: &str) -> Option<Self> {
         let cell = match &column.domain {
             Domain::Categorical { .. } | Domain::Identifier { .. } => Self::Text(text.to_owned()),
+            Domain::Duration { form, .. } => Self::Integer(form.parse(text)?),
             Domain::Integer { .. } => Self::Integer(text.trim().parse().ok()?),
             Domain::Float { .. } => Self::Float(text.trim().parse().ok()?),
             Domain::Date { format, .. } => {
@@ -140,9 +141,10 @@ impl Cell {
         match (self, &column.domain) {
             (Self::Text(text), Domain::Categorical { categories }) => categories.contains(text),
             (Self::Text(text), Domain::Identifier { format }) => format.matches(text),
-            (Self::Integer(value), Domain::Integer { min, max, .. }) => {
-                (min..=max).contains(&value)
-            }
+            (
+                Self::Integer(value),
+                Domain::Duration { min, max, .. } | Domain::Integer { min, max, .. },
+            ) => (min..=max).contains(&value),
             (
                 Self::Float(value),
                 Domain::Float {

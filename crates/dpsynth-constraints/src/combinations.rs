@@ -158,6 +158,18 @@ impl Combinations {
         Ok((replace(&nothing, &cells)?, unlisted))
     }
 
+    /// Returns for each row which of the combinations it has, in the order in which they were listed.
+    pub(crate) fn entries(&self, table: &DataFrame) -> PolarsResult<Vec<Option<usize>>> {
+        let mut listed = Vec::with_capacity(self.columns.len());
+        let mut entry = |key: &[Code]| {
+            known(key, &mut listed).then_some(())?;
+            let entries = self.by_prefix.get(listed.as_slice())?;
+            entries.first().copied()
+        };
+        let keys = self.keys(table)?;
+        Ok(keys.rows().map(&mut entry).collect())
+    }
+
     /// `listed` is room to work in.
     fn breaks(&self, key: &[Code], listed: &mut Vec<u32>) -> bool {
         if key.contains(&Code::Missing) {

@@ -70,7 +70,9 @@ impl Formula {
             Domain::Timestamp { .. } => {
                 matches!(dtype, DataType::Date | DataType::Datetime(..)) || dtype.is_numeric()
             }
-            Domain::Float { .. } | Domain::Integer { .. } => dtype.is_numeric(),
+            Domain::Duration { .. } | Domain::Float { .. } | Domain::Integer { .. } => {
+                dtype.is_numeric()
+            }
         }
     }
 
@@ -173,7 +175,7 @@ impl Formula {
                     Int64Chunked::from_iter_options(name, moments.into_iter()).into_column();
                 (column.cast(&MOMENTS)?, inside)
             }
-            Domain::Integer { min, max, .. } => {
+            Domain::Duration { min, max, .. } | Domain::Integer { min, max, .. } => {
                 let numbers = whole(&raw)?;
                 let inside = numbers
                     .iter()

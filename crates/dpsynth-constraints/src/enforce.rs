@@ -5,9 +5,9 @@ use polars::prelude::{BooleanChunked, DataFrame, NewChunkedArray, PlSmallStr};
 use crate::columns::dtype;
 use crate::error::{RuleError, RuleField, RuleProblem};
 use crate::outcome::{Limits, RuleOutcome};
-use crate::repair::Repair;
 use crate::rules::{Rules, Test, fits};
 use crate::spec::Enforcement;
+use crate::unique::Seen;
 
 impl Rules {
     /// Draws rows until exactly `rows` of them obey every rule.
@@ -27,7 +27,8 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// [`RuleProblem::Unsatisfied`] names the rule that rejected most once `limits` are reached,
+    /// [`RuleProblem::NoRoom`] names a rule whose columns cannot be different in so many rows,
+    /// [`RuleProblem::Unsatisfied`] the rule that rejected most once `limits` are reached,
     /// [`RuleProblem::Refused`] the first rule with `refuse` that drawn rows break, and
     /// [`RuleProblem::Evaluation`] a rule whose expression fails on a row.
     pub fn enforce(
@@ -37,6 +38,7 @@ impl Rules {
         uniform: &mut dyn FnMut() -> f64,
         limits: Limits,
     ) -> Result<(DataFrame, Vec<RuleOutcome>), RuleError> {
+        self.expect_room(rows as u64)?;
         let mut enforcing = self.enforcing(limits);
         let table = enforcing.next_rows(rows, draw, uniform)?;
         Ok((table, enforcing.outcomes()))
@@ -76,16 +78,8 @@ impl Rules {
             if count(&before) == 0 {
                 continue;
             }
-            match (&rule.test, repair) {
-                (Test::Combinations(combinations), Repair::Combine) => {
-                    combinations.repair(&mut table, uniform)
-                }
-                (Test::Condition(condition), repair) => repair
-                    .apply(table.clone(), condition)
-                    .map(|new| table = new),
-                _ => Ok(()),
-            }
-            .map_err(|_| self.unevaluable(index))?;
+            (rule.test.repair(repair, &mut table, &before, uniform))
+                .map_err(|_| self.unevaluable(index))?;
             let after = self.broken_by(index, &table)?;
             tally.rules[index].repaired += before
                 .iter()
@@ -108,9 +102,32 @@ impl Rules {
                 *keep &= !broken;
             }
         }
+        self.drop_repeated(&table, &mut keep, tally)?;
         tally.kept += count(&keep);
         let keep = BooleanChunked::from_slice(PlSmallStr::EMPTY, &keep);
         table.filter(&keep).map_err(|_| wrong_shape())
+    }
+
+    /// Takes out of the rows to keep those that repeat one that is kept already.
+    fn drop_repeated(
+        &self,
+        table: &DataFrame,
+        keep: &mut [bool],
+        tally: &mut Tally,
+    ) -> Result<(), RuleError> {
+        for (index, rule) in self.rules.iter().enumerate() {
+            let Test::Unique(unique) = &rule.test else {
+                continue;
+            };
+            let repeated = unique.repeated(table, keep, &mut tally.seen[index]);
+            let repeated = repeated.map_err(|_| self.unevaluable(index))?;
+            tally.rules[index].violated += count(&repeated);
+            tally.rules[index].redrawn += count(&repeated);
+            for (keep, repeated) in keep.iter_mut().zip(repeated) {
+                *keep &= !repeated;
+            }
+        }
+        Ok(())
     }
 
     /// Computes the derived columns and returns which rows break which rule.
@@ -264,6 +281,8 @@ struct Tally {
     drawn: usize,
     kept: usize,
     rules: Vec<Counts>,
+    /// What the rows kept so far hold, for each rule that says that rows differ.
+    seen: Vec<Seen>,
 }
 
 #[derive(Clone, Default)]
@@ -279,6 +298,7 @@ impl Tally {
             drawn: 0,
             kept: 0,
             rules: vec![Counts::default(); rules.rules.len()],
+            seen: rules.rules.iter().map(|_| Seen::default()).collect(),
         }
     }
 

@@ -51,6 +51,8 @@ pub struct RulePlace {
 pub enum RuleField {
     /// The list of allowed combinations; the entry within it, from zero, where one is at fault.
     Allowed(Option<usize>),
+    /// One of the columns that make a segment, from zero.
+    By(usize),
     /// The column of a range, of a non-negative rule, or of a derived column.
     Column,
     /// One of the columns of fixed combinations, from zero.
@@ -69,8 +71,12 @@ pub enum RuleField {
     Min,
     /// The name of the rule.
     Name,
+    /// The scales of segments; the one at fault, from zero, where it is one.
+    Scales(Option<usize>),
     /// The expression of an SQL rule.
     Sql,
+    /// The step of fixed increments.
+    Step,
     /// The consequence of a conditional rule.
     Then,
     /// The condition of a conditional rule.
@@ -81,6 +87,7 @@ impl fmt::Display for RuleField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Allowed(_) => "allowed",
+            Self::By(_) => "by",
             Self::Column => "column",
             Self::Columns(_) => "columns",
             Self::Enforce => "enforce",
@@ -90,7 +97,9 @@ impl fmt::Display for RuleField {
             Self::Max => "max",
             Self::Min => "min",
             Self::Name => "name",
+            Self::Scales(_) => "scales",
             Self::Sql => "sql",
+            Self::Step => "step",
             Self::Then => "then",
             Self::When => "when",
         })
@@ -122,6 +131,12 @@ pub enum RuleProblem {
          every allowed combination one cell for each of them"
     )]
     CombinationShape,
+    /// A rule about several columns names too few, too many, or one twice.
+    #[error("the rule does not name {needs}; correct its columns")]
+    ColumnList {
+        /// What is needed.
+        needs: &'static str,
+    },
     /// Nothing within the declared domains and the other simple rules can obey.
     #[error(
         "no value of column `{column}` can obey this rule{}; change a bound of the rule or of the \
@@ -199,6 +214,15 @@ pub enum RuleProblem {
          quotes where its name is not a plain word"
     )]
     NoColumn,
+    /// Fewer rows can be different than are to be written.
+    #[error(
+        "its columns can be different in {room} rows at most; ask for fewer rows, widen a column, or name one \
+         more"
+    )]
+    NoRoom {
+        /// How many rows can be different.
+        room: u64,
+    },
     /// The construct is not part of the rule language.
     #[error(
         "{construct} cannot be used in a rule; see the rule language in `docs/policy.md` for what \
@@ -222,6 +246,15 @@ pub enum RuleProblem {
     Refused {
         /// Share of the drawn rows that break the rule, from 0 to 1.
         share: f64,
+    },
+    /// Increments that a column cannot have.
+    #[error(
+        "column `{column}` has no such step; give a positive number that is a multiple of its smallest \
+         difference"
+    )]
+    Step {
+        /// The column.
+        column: String,
     },
     /// A draw has fewer rows than it was asked for, or a step changed the shape of a table.
     #[error(
@@ -264,6 +297,14 @@ pub enum RuleProblem {
         /// What polars says.
         detail: String,
     },
+    /// A way of being missing names a column that the rule does not, or that is never missing.
+    #[error(
+        "column `{column}` cannot be missing here; name one of the rule's `columns` that has `missing = true`"
+    )]
+    NeverMissing {
+        /// The column.
+        column: String,
+    },
     /// The column is not in the schema.
     #[error("there is no column `{column}`; {}", .nearest.as_ref().map_or_else(
         || "name a column of the policy, odd names in double quotes and text in single".to_owned(),
@@ -301,8 +342,8 @@ impl RuleProblem {
     pub const CODES: &'static [&'static str] = &[
         "DPS2001", "DPS2002", "DPS2003", "DPS2004", "DPS2005", "DPS2006", "DPS2007", "DPS2008",
         "DPS2009", "DPS2010", "DPS2011", "DPS2012", "DPS2013", "DPS2014", "DPS2015", "DPS2016",
-        "DPS2017", "DPS2018", "DPS2019", "DPS2020", "DPS2030", "DPS2031", "DPS2032", "DPS2033",
-        "DPS2034",
+        "DPS2017", "DPS2018", "DPS2019", "DPS2020", "DPS2021", "DPS2022", "DPS2023", "DPS2030",
+        "DPS2031", "DPS2032", "DPS2033", "DPS2034", "DPS2035",
     ];
 
     /// Returns the stable code of the diagnostic.
@@ -328,11 +369,15 @@ impl RuleProblem {
             Self::CombinationCell { .. } => "DPS2018",
             Self::DerivedTwice { .. } => "DPS2019",
             Self::DerivedCycle { .. } => "DPS2020",
+            Self::ColumnList { .. } => "DPS2021",
+            Self::Step { .. } => "DPS2022",
+            Self::NeverMissing { .. } => "DPS2023",
             Self::Refused { .. } => "DPS2030",
             Self::Unsatisfied { .. } => "DPS2031",
             Self::Evaluation => "DPS2032",
             Self::TableMismatch { .. } => "DPS2033",
             Self::WrongShape => "DPS2034",
+            Self::NoRoom { .. } => "DPS2035",
         }
     }
 }

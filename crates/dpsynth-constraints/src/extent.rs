@@ -25,7 +25,9 @@ impl Extent {
                 Cell::Float(inward(*min, *decimals, Ordering::Less)),
                 Cell::Float(inward(*max, *decimals, Ordering::Greater)),
             ),
-            Domain::Integer { min, max, .. } => (Cell::Integer(*min), Cell::Integer(*max)),
+            Domain::Duration { min, max, .. } | Domain::Integer { min, max, .. } => {
+                (Cell::Integer(*min), Cell::Integer(*max))
+            }
             Domain::Timestamp { min, max, .. } => (
                 Cell::Moment(milliseconds(*min)),
                 Cell::Moment(milliseconds(*max)),
@@ -44,7 +46,11 @@ impl Extent {
     ) -> Option<(Self, bool)> {
         let declared = Self::declared(column)?;
         let extent = match (&column.domain, &declared.low, &declared.high) {
-            (Domain::Integer { .. }, Cell::Integer(low), Cell::Integer(high)) => Self {
+            (
+                Domain::Duration { .. } | Domain::Integer { .. },
+                Cell::Integer(low),
+                Cell::Integer(high),
+            ) => Self {
                 // Conversion saturates, which is what a bound beyond the integers means.
                 low: Cell::Integer(min.map_or(*low, |min| (*low).max(min.ceil() as i64))),
                 high: Cell::Integer(max.map_or(*high, |max| (*high).min(max.floor() as i64))),

@@ -63,6 +63,7 @@
 //! |---|---|
 //! | [`RuleSpec`], [`RuleKind`], [`Enforcement`] | a rule as the policy writes it |
 //! | [`Rules`] | rules that fit a schema and do not contradict each other |
+//! | [`Interaction`] | a repair that changes what another rule looks at |
 //! | [`Violation`], [`RuleOutcome`] | what checking and enforcing found |
 //! | [`Condition`] | which rows someone asks for, in the language of rules |
 //! | [`Limits`] | how long redrawing may go on |
@@ -77,14 +78,21 @@ mod enforce;
 mod error;
 mod expression;
 mod extent;
+mod increments;
+mod interaction;
+mod nulls;
+mod one_hot;
 mod outcome;
 mod repair;
 mod rules;
+mod scales;
 mod spec;
+mod unique;
 
 pub use condition::Condition;
 pub use enforce::Enforcing;
 pub use error::{RuleError, RuleField, RulePlace, RuleProblem};
+pub use interaction::Interaction;
 pub use outcome::{Limits, RuleOutcome, Violation};
 pub use rules::Rules;
-pub use spec::{Enforcement, RuleKind, RuleSpec, Strictness};
+pub use spec::{Enforcement, RuleKind, RuleSpec, Scale, Strictness};

@@ -16,8 +16,8 @@ pub(crate) enum Repair {
         low: Cell,
         high: Cell,
     },
-    /// Takes an allowed combination that resembles the row.
-    Combine,
+    /// As the rule's own test knows: from values that the table holds, or at random.
+    Own,
     /// Swaps two values where each column can hold the other's.
     Swap {
         low: String,
@@ -53,8 +53,8 @@ impl Repair {
                         .alias(column),
                 ]
             }
-            // Needs randomness, see `Combinations::repair`.
-            Self::Combine => Vec::new(),
+            // Needs the values and randomness, see `Test::repair`.
+            Self::Own => Vec::new(),
             Self::Swap {
                 low,
                 high,

@@ -7,9 +7,15 @@ use crate::columns::{Columns, dtype};
 use crate::combinations::Combinations;
 use crate::derived::Formula;
 use crate::error::{RuleError, RuleField, RulePlace, RuleProblem};
+use crate::increments::Increments;
+use crate::interaction::Interaction;
+use crate::nulls::Nulls;
+use crate::one_hot::OneHot;
 use crate::outcome::Violation;
 use crate::repair::Repair;
+use crate::scales::Scales;
 use crate::spec::Enforcement;
+use crate::unique::{Seen, Unique};
 
 /// Rules that fit a schema and do not contradict each other, as far as can be told without rows.
 ///
@@ -20,6 +26,7 @@ pub struct Rules {
     pub(crate) rules: Vec<Rule>,
     /// The rules that compute a column, each after those whose columns it needs.
     pub(crate) derivations: Vec<usize>,
+    pub(crate) interactions: Vec<Interaction>,
 }
 
 /// One compiled rule.
@@ -40,6 +47,51 @@ pub(crate) enum Test {
     /// The row breaks the rule where the expression is false.
     Condition(Expr),
     Formula(Box<Formula>),
+    Increments(Increments),
+    Nulls(Nulls),
+    OneHot(OneHot),
+    Scales(Box<Scales>),
+    /// About all rows together, so that no row breaks it alone.
+    Unique(Unique),
+}
+
+impl Test {
+    /// Returns which rows break the rule by themselves.
+    fn broken(&self, table: &DataFrame) -> PolarsResult<Vec<bool>> {
+        match self {
+            Self::Combinations(combinations) => combinations.broken(table),
+            Self::Condition(condition) => {
+                evaluate(table, condition).and_then(|mask| falsehoods(&mask))
+            }
+            Self::Formula(_) | Self::Unique(_) => Ok(vec![false; table.height()]),
+            Self::Increments(increments) => increments.broken(table),
+            Self::Nulls(nulls) => nulls.broken(table),
+            Self::OneHot(one_hot) => one_hot.broken(table),
+            Self::Scales(scales) => scales.broken(table),
+        }
+    }
+
+    /// Changes the `broken` rows of a table.
+    pub(crate) fn repair(
+        &self,
+        repair: &Repair,
+        table: &mut DataFrame,
+        broken: &[bool],
+        uniform: &mut dyn FnMut() -> f64,
+    ) -> PolarsResult<()> {
+        match self {
+            Self::Combinations(combinations) => combinations.repair(table, uniform),
+            Self::Condition(condition) => {
+                *table = repair.apply(table.clone(), condition)?;
+                Ok(())
+            }
+            Self::Formula(_) | Self::Unique(_) => Ok(()),
+            Self::Increments(increments) => increments.repair(table),
+            Self::Nulls(nulls) => nulls.repair(table, broken),
+            Self::OneHot(one_hot) => one_hot.repair(table, broken, uniform),
+            Self::Scales(scales) => scales.repair(table, broken, uniform),
+        }
+    }
 }
 
 impl Rules {
@@ -55,6 +107,28 @@ impl Rules {
             .filter(|name| derived.contains(&name.as_str()))
             .cloned()
             .collect()
+    }
+
+    /// Returns the rules whose repair changes what another rule looks at, in policy order.
+    pub fn interactions(&self) -> &[Interaction] {
+        &self.interactions
+    }
+
+    /// Checks that so many rows can be different where a rule says that they are.
+    ///
+    /// # Errors
+    ///
+    /// [`RuleProblem::NoRoom`] for the first rule whose columns have too few values.
+    pub fn expect_room(&self, rows: u64) -> Result<(), RuleError> {
+        for (index, rule) in self.rules.iter().enumerate() {
+            if let Test::Unique(unique) = &rule.test
+                && let Some(room) = unique.room()
+                && room < rows
+            {
+                return Err(self.blame(index, rule.field, RuleProblem::NoRoom { room }));
+            }
+        }
+        Ok(())
     }
 
     /// Returns the rules that a whole table breaks, with the number of rows that break each; none
@@ -73,6 +147,11 @@ impl Rules {
             let broken = match &self.rules[rule].test {
                 Test::Formula(formula) => {
                     formula.broken(table).map_err(|_| self.unevaluable(rule))?
+                }
+                Test::Unique(unique) => {
+                    let all = vec![true; table.height()];
+                    (unique.repeated(table, &all, &mut Seen::default()))
+                        .map_err(|_| self.unevaluable(rule))?
                 }
                 _ => broken,
             };
@@ -110,10 +189,8 @@ impl Rules {
                 .map_err(|_| self.unevaluable(index))?;
         }
         for (index, rule) in self.rules.iter().enumerate() {
-            if let Test::Combinations(combinations) = &rule.test {
-                broken[index] = combinations
-                    .broken(table)
-                    .map_err(|_| self.unevaluable(index))?;
+            if !matches!(rule.test, Test::Condition(_)) {
+                broken[index] = (rule.test.broken(table)).map_err(|_| self.unevaluable(index))?;
             }
         }
         Ok(broken)
@@ -121,14 +198,7 @@ impl Rules {
 
     /// Returns which rows break one rule; for a formula, none.
     pub(crate) fn broken_by(&self, rule: usize, table: &DataFrame) -> Result<Vec<bool>, RuleError> {
-        match &self.rules[rule].test {
-            Test::Combinations(combinations) => combinations.broken(table),
-            Test::Condition(condition) => {
-                evaluate(table, condition).and_then(|mask| falsehoods(&mask))
-            }
-            Test::Formula(_) => Ok(vec![false; table.height()]),
-        }
-        .map_err(|_| self.unevaluable(rule))
+        (self.rules[rule].test.broken(table)).map_err(|_| self.unevaluable(rule))
     }
 
     /// Returns the rules that compute a column, in policy order.

@@ -58,6 +58,23 @@ pub enum RuleKind {
         /// One entry for each combination, its cells written as in the table.
         allowed: Vec<Vec<String>>,
     },
+    /// Every value of the column is a multiple of a step. By construction where the domain already
+    /// implies it, else repair (the value is rounded to the nearest multiple), redraw or refuse.
+    FixedIncrements {
+        /// An integer column, or a float column with declared decimals.
+        column: String,
+        /// The step, above zero.
+        step: f64,
+    },
+    /// The columns are missing together in one of the allowed ways. By construction where none of
+    /// them may be missing, else repair (the fewest cells are blanked), redraw or refuse; a row that
+    /// repair would have to fill is redrawn.
+    FixedNullCombinations {
+        /// At least two columns.
+        columns: Vec<String>,
+        /// Each way: the columns that are missing. `None` stands for all of them or none.
+        allowed: Option<Vec<Vec<String>>>,
+    },
     /// One column is at most (or less than) another. By construction where the domains already
     /// imply it, else redraw, repair (the two values are swapped) or refuse.
     Inequality {
@@ -68,10 +85,28 @@ pub enum RuleKind {
         /// Whether equal values obey.
         strictness: Strictness,
     },
+    /// The number lies between bounds that depend on other columns. Repair (the number of another
+    /// row of the same segment that obeys is taken), redraw or refuse. A row whose segment is not
+    /// listed obeys, and so does one with a missing value in one of the columns.
+    MixedScales {
+        /// The columns whose values make a segment.
+        by: Vec<String>,
+        /// An integer or float column.
+        column: String,
+        /// The bounds of each segment.
+        scales: Vec<Scale>,
+    },
     /// The number is zero or more: a range with only a lower bound.
     NonNegative {
         /// An integer or float column.
         column: String,
+    },
+    /// Exactly one of the columns is 1 (or `true`), and every other 0 (or `false`). Repair (one of
+    /// those that are 1 stays, or one is drawn), redraw or refuse; a row with a missing value in one
+    /// of the columns obeys.
+    OneHot {
+        /// At least two columns of whole numbers from 0 to 1, or of `false` and `true`.
+        columns: Vec<String>,
     },
     /// The number lies within bounds, both included. By construction where the domain already
     /// implies it, else repair (the value is moved to the nearer bound), redraw or refuse.
@@ -88,6 +123,23 @@ pub enum RuleKind {
         /// SQL expression that is true, false or unknown for a row.
         expression: String,
     },
+    /// No two rows have the same values in the columns. Redraw: of rows that are alike the first is
+    /// kept. A row with a missing value in one of the columns is like no other.
+    Unique {
+        /// At least one column.
+        columns: Vec<String>,
+    },
+}
+
+/// The bounds of a number in one segment of the rows, both included.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scale {
+    /// The cells that make the segment, written as in the table.
+    pub when: Vec<String>,
+    /// The lower bound.
+    pub min: Option<f64>,
+    /// The upper bound.
+    pub max: Option<f64>,
 }
 
 /// How a rule is made to hold.

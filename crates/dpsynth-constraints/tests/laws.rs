@@ -137,7 +137,9 @@ fn inside(column: &Column) -> String {
             format!("{name} BETWEEN {min:.3} AND {max:.3} AND {rounded}")
         }
         Domain::Identifier { .. } => format!("{name} IS NOT NULL"),
-        Domain::Integer { min, max, .. } => format!("{name} BETWEEN {min} AND {max}"),
+        Domain::Duration { min, max, .. } | Domain::Integer { min, max, .. } => {
+            format!("{name} BETWEEN {min} AND {max}")
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 
 use chrono::format::Item;
 
+use crate::duration::DurationForm;
 use crate::error::TableError;
 use crate::schema::{Column, Domain, Schema};
 use crate::table::{Table, Values};
@@ -24,6 +25,10 @@ enum CsvValues<'a> {
     Date {
         dates: &'a [Option<chrono::NaiveDate>],
         format: Vec<Item<'static>>,
+    },
+    Duration {
+        lengths: &'a [Option<i64>],
+        form: DurationForm,
     },
     Float {
         numbers: &'a [Option<f64>],
@@ -80,6 +85,10 @@ fn csv_values<'a>(
             decimals: *decimals,
         }),
         (Values::Identifier(texts), _) => Ok(CsvValues::Identifier(texts)),
+        (Values::Integer(lengths), Domain::Duration { form, .. }) => Ok(CsvValues::Duration {
+            lengths,
+            form: *form,
+        }),
         (Values::Integer(numbers), _) => Ok(CsvValues::Integer(numbers)),
         (Values::Timestamp(instants), Domain::Timestamp { format, .. }) => {
             match date_format(format) {
@@ -168,6 +177,10 @@ fn push_value(values: &CsvValues<'_>, row: usize, line: &mut String, date: &mut 
             push_instant(instant, format, date);
             line.push_str(&quoted(date, false));
             true
+        }
+        CsvValues::Duration { lengths, form } => {
+            let length = lengths[row].map(|length| form.push(length, line));
+            length.is_some()
         }
         CsvValues::Integer(numbers) => {
             numbers[row].is_some_and(|number| write!(line, "{number}").is_ok())

@@ -45,6 +45,9 @@ pub enum CellProblem {
     /// Not a date in the declared format.
     #[error("is not a date in the declared format")]
     NotADate,
+    /// Not a length of time in the declared format.
+    #[error("is not a length of time in the declared format")]
+    NotADuration,
     /// Not a finite number.
     #[error("is not a finite number")]
     NotANumber,
@@ -384,7 +387,9 @@ impl Coder {
                 date_of(grid.draw_step(cell, uniform)).map_or(Cell::Missing, Cell::Date)
             }
             Kind::Float { grid, .. } => Cell::Float(grid.draw(cell, uniform)),
-            Kind::Integer { grid, .. } => Cell::Integer(grid.draw_step(cell, uniform)),
+            Kind::Duration { grid, .. } | Kind::Integer { grid, .. } => {
+                Cell::Integer(grid.draw_step(cell, uniform))
+            }
             Kind::Timestamp { grid, .. } => self.kind.value_of_step(grid.draw_step(cell, uniform)),
         }
     }

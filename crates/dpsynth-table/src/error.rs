@@ -276,6 +276,7 @@ fn advice(problem: &CellProblem) -> &'static str {
         }
         CellProblem::Missing
         | CellProblem::NotADate
+        | CellProblem::NotADuration
         | CellProblem::NotANumber
         | CellProblem::NotInFormat
         | CellProblem::NotWhole => {

@@ -6,6 +6,7 @@ use chrono::format::Item;
 use chrono::{NaiveDateTime, NaiveTime};
 use foldhash::fast::RandomState;
 
+use crate::duration::DurationForm;
 use crate::encode::{Cell, CellProblem};
 use crate::grid::{Grid, MAX_CODES};
 use crate::identifier::IdFormat;
@@ -27,6 +28,12 @@ pub(crate) enum Kind {
         min: i64,
         max: i64,
         format: Vec<Item<'static>>,
+        grid: Grid,
+    },
+    Duration {
+        min: i64,
+        max: i64,
+        form: DurationForm,
         grid: Grid,
     },
     Float {
@@ -82,6 +89,21 @@ impl Kind {
                         Err(problems)
                     }
                 }
+            }
+            Domain::Duration {
+                min,
+                max,
+                form,
+                cells,
+            } => {
+                let (min, max, form) = (*min, *max, *form);
+                let grid = Grid::integers(min, max, cells).map_err(|problem| vec![problem])?;
+                Ok(Self::Duration {
+                    min,
+                    max,
+                    form,
+                    grid,
+                })
             }
             Domain::Float {
                 min,
@@ -169,6 +191,7 @@ impl Kind {
             Self::Categorical { categories, .. } => categories.len() as u32,
             Self::Identifier { .. } => 1,
             Self::Date { grid, .. }
+            | Self::Duration { grid, .. }
             | Self::Float { grid, .. }
             | Self::Integer { grid, .. }
             | Self::Timestamp { grid, .. } => grid.cells(),
@@ -189,7 +212,8 @@ impl Kind {
             (Self::Date { min, max, grid, .. }, Cell::Date(date)) => {
                 grid.cell_of_step(within(days_of(date), *min, *max)?)
             }
-            (Self::Integer { min, max, grid }, Cell::Integer(value)) => {
+            (Self::Duration { min, max, grid, .. }, Cell::Integer(value))
+            | (Self::Integer { min, max, grid }, Cell::Integer(value)) => {
                 grid.cell_of_step(within(value, *min, *max)?)
             }
             (Self::Float { min, max, grid }, Cell::Float(value)) => grid
@@ -242,6 +266,13 @@ impl Kind {
             }
             (Self::Timestamp { .. }, Cell::Instant(instant)) => Ok(Cell::Instant(instant)),
             (Self::Date { .. } | Self::Timestamp { .. }, _) => Err(CellProblem::NotADate),
+            (Self::Duration { form, .. }, Cell::Text(text)) => {
+                let length = form.parse(text).map(Cell::Integer);
+                length.ok_or(CellProblem::NotADuration)
+            }
+            (Self::Duration { .. }, Cell::Float(value)) => whole(value).map(Cell::Integer),
+            (Self::Duration { .. }, Cell::Integer(value)) => Ok(Cell::Integer(value)),
+            (Self::Duration { .. }, _) => Err(CellProblem::NotADuration),
             (Self::Integer { .. }, Cell::Text(text)) => integer(text).map(Cell::Integer),
             (Self::Integer { .. }, Cell::Float(value)) => whole(value).map(Cell::Integer),
             (Self::Integer { .. }, Cell::Integer(value)) => Ok(Cell::Integer(value)),
@@ -259,6 +290,7 @@ impl Kind {
         match self {
             Self::Categorical { .. } | Self::Identifier { .. } => None,
             Self::Date { grid, .. }
+            | Self::Duration { grid, .. }
             | Self::Float { grid, .. }
             | Self::Integer { grid, .. }
             | Self::Timestamp { grid, .. } => Some(grid),
@@ -270,7 +302,7 @@ impl Kind {
         match (self, value) {
             (Self::Date { .. }, Cell::Date(date)) => Some(days_of(date)),
             (Self::Float { grid, .. }, Cell::Float(value)) => grid.step(value),
-            (Self::Integer { .. }, Cell::Integer(value)) => Some(value),
+            (Self::Duration { .. } | Self::Integer { .. }, Cell::Integer(value)) => Some(value),
             (Self::Timestamp { resolution, .. }, Cell::Instant(instant)) => {
                 Some(seconds_of(instant).div_euclid(*resolution))
             }
@@ -286,7 +318,9 @@ impl Kind {
                 date_of(step.clamp(*min, *max)).map_or(Cell::Missing, Cell::Date)
             }
             Self::Float { grid, .. } => Cell::Float(grid.value_of_step(step)),
-            Self::Integer { min, max, .. } => Cell::Integer(step.clamp(*min, *max)),
+            Self::Duration { min, max, .. } | Self::Integer { min, max, .. } => {
+                Cell::Integer(step.clamp(*min, *max))
+            }
             Self::Timestamp {
                 min,
                 max,
@@ -306,6 +340,9 @@ impl Kind {
         match (self, other) {
             (Self::Date { .. }, Self::Date { .. })
             | (Self::Integer { .. }, Self::Integer { .. }) => Some(1.0),
+            (Self::Duration { form, .. }, Self::Duration { form: other, .. }) => {
+                (form.seconds() == other.seconds()).then_some(1.0)
+            }
             (Self::Float { grid, .. }, Self::Float { grid: other, .. }) => {
                 let scale = grid.scale();
                 scale.filter(|_| scale == other.scale())

@@ -57,6 +57,7 @@ mod columnar;
 mod csv;
 mod csv_text;
 mod decode;
+mod duration;
 mod encode;
 mod error;
 mod file;
@@ -76,6 +77,7 @@ mod table;
 mod text;
 mod write;
 
+pub use duration::DurationForm;
 pub use encode::{Cell, CellProblem, Coder};
 pub use error::{TableError, WriteError};
 pub use format::{Dialect, Encoding, Format};

@@ -3,6 +3,7 @@
 use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
+use crate::duration::DurationForm;
 use crate::encode::Coder;
 use crate::identifier::IdFormat;
 use crate::schema_error::{SchemaError, SchemaProblem};
@@ -130,6 +131,7 @@ impl Schema {
             match &mut column.domain {
                 Domain::Categorical { .. } | Domain::Identifier { .. } => {}
                 Domain::Date { cells, .. }
+                | Domain::Duration { cells, .. }
                 | Domain::Float { cells, .. }
                 | Domain::Integer { cells, .. }
                 | Domain::Timestamp { cells, .. } => {
@@ -284,6 +286,17 @@ pub enum Domain {
         /// format: it is not kept, and written as midnight.
         format: String,
         /// How the days are cut into cells. Edges count in days from 1970-01-01.
+        cells: Cells,
+    },
+    /// Lengths of time.
+    Duration {
+        /// The shortest, in the unit that the form counts.
+        min: i64,
+        /// The longest.
+        max: i64,
+        /// How one is written in text.
+        form: DurationForm,
+        /// How the range is cut into cells. Edges count in the form's unit.
         cells: Cells,
     },
     /// Numbers with a fraction.

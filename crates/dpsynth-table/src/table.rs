@@ -261,11 +261,12 @@ impl Table {
                     let fault = texts.iter().position(|text| !format.matches(text));
                     fault.map(|row| (row, CellProblem::NotInFormat))
                 }
-                (Values::Integer(numbers), Domain::Integer { min, max, .. }) => {
-                    first_fault(numbers, |number| {
-                        number.map_or(allowed, |number| inside(number, *min, *max))
-                    })
-                }
+                (
+                    Values::Integer(numbers),
+                    Domain::Duration { min, max, .. } | Domain::Integer { min, max, .. },
+                ) => first_fault(numbers, |number| {
+                    number.map_or(allowed, |number| inside(number, *min, *max))
+                }),
                 (Values::Float(numbers), Domain::Float { min, max, .. }) => {
                     first_fault(numbers, |number| {
                         let Some(number) = number else { return allowed };
@@ -341,7 +342,9 @@ impl Values {
             Domain::Date { .. } => Self::Date(Vec::with_capacity(rows)),
             Domain::Float { .. } => Self::Float(Vec::with_capacity(rows)),
             Domain::Identifier { .. } => Self::Identifier(Vec::with_capacity(rows)),
-            Domain::Integer { .. } => Self::Integer(Vec::with_capacity(rows)),
+            Domain::Duration { .. } | Domain::Integer { .. } => {
+                Self::Integer(Vec::with_capacity(rows))
+            }
             Domain::Timestamp { .. } => Self::Timestamp(Vec::with_capacity(rows)),
         }
     }

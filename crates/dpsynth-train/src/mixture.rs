@@ -115,30 +115,19 @@ impl Mixture {
         let mut weights = vec![1.0f64; self.components()];
         for (column, allowed) in allowed.iter().enumerate() {
             let Some(allowed) = allowed else { continue };
-            let grouping = &self.groupings[column];
-            let mut parts = vec![(0.0f64, 0.0f64); grouping.groups()];
-            for ((&group, &weight), &allowed) in
-                grouping.group_of.iter().zip(&grouping.weights).zip(allowed)
-            {
-                let part = &mut parts[usize::from(group)];
-                part.0 += f64::from(weight);
-                part.1 += if allowed { f64::from(weight) } else { 0.0 };
-            }
+            let (grouping, kept) = self.groupings[column].given(allowed);
             let columns = self.starts[column]..self.starts[column + 1];
             for (component, weight) in weights.iter_mut().enumerate() {
                 let row = component * width;
                 let shares = &mut given.shares[row + columns.start..row + columns.end];
                 let all: f64 = shares.iter().map(|&share| f64::from(share)).sum();
-                for (share, part) in shares.iter_mut().zip(&parts) {
-                    *share *= (part.1 / part.0) as f32;
+                for (share, kept) in shares.iter_mut().zip(&kept) {
+                    *share *= *kept as f32;
                 }
                 *weight *= shares.iter().map(|&share| f64::from(share)).sum::<f64>() / all;
             }
-            let kept = grouping.weights.iter().zip(allowed);
-            given.groupings[column].weights = kept
-                .map(|(&weight, &allowed)| if allowed { weight } else { 0.0 })
-                .collect();
-            given.codes[column] = GroupCodes::new(&given.groupings[column]);
+            given.codes[column] = GroupCodes::new(&grouping);
+            given.groupings[column] = grouping;
         }
         let share = weights.iter().sum::<f64>() / weights.len() as f64;
         // Relative to the largest, so that a rare condition keeps its precision.

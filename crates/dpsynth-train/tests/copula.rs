@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{ROWS, SIZES, measured, plan, survives_its_file, truth};
+use common::{
+    ROWS, SIZES, assert_those_that_meet, condition, measured, plan, survives_its_file, truth,
+};
 use dpsynth_privacy::{
     ChosenMarginals, Mechanism, NoiseMultiplier, PrivacyUnit, Private, PublicRng, Records, Taint,
     insecure,
@@ -116,4 +118,20 @@ proptest! {
         });
         prop_assert!(inside);
     }
+}
+
+#[test]
+fn rows_given_a_condition_are_those_of_the_copula_that_meet_it() {
+    let copula = of_scores(0.7, 2.0, 1);
+    let sizes = copula.domain_sizes();
+    let all = copula.sample(400_000, &mut PublicRng::from_seed(3));
+    for (column, other) in [(0, 1), (1, 0), (2, 1)] {
+        let allowed = condition(&sizes, column, other);
+        let given = copula.given(&allowed).expect("possible");
+        let drawn = given.sample(100_000, &mut PublicRng::from_seed(4));
+        assert_those_that_meet(&allowed, &all, &drawn);
+    }
+    let mut never = vec![None; sizes.len()];
+    never[1] = Some(vec![false; sizes[1] as usize]);
+    assert!(copula.given(&never).is_none());
 }

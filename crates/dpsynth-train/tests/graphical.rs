@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{SIZES, measured, plan, survives_its_file, truth, worst_pair};
+use common::{
+    SIZES, assert_those_that_meet, condition, measured, plan, survives_its_file, truth, worst_pair,
+};
 use dpsynth_privacy::PublicRng;
 use dpsynth_train::{Generator, MeasurePlan, PairChoice, fit_graphical};
 use proptest::prelude::*;
@@ -74,4 +76,19 @@ proptest! {
         });
         prop_assert!(inside);
     }
+}
+
+#[test]
+fn rows_given_a_condition_are_those_of_the_model_that_meet_it() {
+    let model = fit_graphical(&measured(4.0, 1, &plan(4.0, PairChoice::JunctionTree)));
+    let all = model.sample(400_000, &mut PublicRng::from_seed(3));
+    for (column, other) in [(0, 1), (2, 1), (4, 3), (3, 0)] {
+        let allowed = condition(&SIZES, column, other);
+        let given = model.given(&allowed).expect("possible");
+        let drawn = given.sample(100_000, &mut PublicRng::from_seed(4));
+        assert_those_that_meet(&allowed, &all, &drawn);
+    }
+    let mut never = vec![None; SIZES.len()];
+    never[1] = Some(vec![false; SIZES[1] as usize]);
+    assert!(model.given(&never).is_none());
 }

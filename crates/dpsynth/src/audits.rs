@@ -131,7 +131,8 @@ fn columns(schema: &Schema, codes: Vec<u16>) -> Result<AuditTable, AuditTablesEr
         .map(|(index, (column, coder))| {
             let present = |code: u16| (Some(code) != coder.missing_code()).then_some(code);
             match column.domain {
-                Domain::Integer { .. }
+                Domain::Duration { .. }
+                | Domain::Integer { .. }
                 | Domain::Float { .. }
                 | Domain::Date { .. }
                 | Domain::Timestamp { .. } => AuditColumn::Numeric(

@@ -16,6 +16,7 @@ pub mod cli;
 pub mod diagnostic;
 pub mod figures;
 pub mod folder;
+pub mod import;
 mod learn;
 pub mod model_notes;
 pub mod plan;

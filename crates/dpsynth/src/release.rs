@@ -120,6 +120,9 @@ pub fn release(
         }
         .into());
     }
+    if let Some(rows) = plan.rows {
+        (policy.rules.expect_room(rows)).map_err(SynthesisError::from)?;
+    }
     // A fault that the self test can see must not cost anybody anything.
     let self_audit = self_audit()?;
     let (mut ledger, mut paid) = match protection {

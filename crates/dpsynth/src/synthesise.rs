@@ -46,15 +46,17 @@ impl<'p> Synthesis<'p> {
         rows: usize,
         seed: u64,
     ) -> Result<Self, SynthesisError> {
+        policy.rules.expect_room(rows as u64)?;
         let enforcing = policy.rules.enforcing(Limits::default());
         Self::with_rules(generator, policy, enforcing, rows, seed)
     }
 
     /// As [`begin`](Self::begin), but only rows that make `condition` true.
     ///
-    /// The parts of the condition that are about one column each hold by construction where the model
-    /// is a mixture: its components are weighted by how far they meet them. What is left, such as
-    /// a bound inside a cell, is met by drawing again.
+    /// The parts of the condition that are about one column each hold by construction, but for the engine `vae`: the
+    /// components of a mixture are weighted by how far they meet them, the shares of a graphical model are multiplied
+    /// by what is allowed of later columns, and the scores of a copula are drawn within it. What is left, such
+    /// as a bound inside a cell, is met by drawing again.
     ///
     /// # Errors
     /// If the condition is not one on the policy's columns, or no row can meet it.
@@ -83,6 +85,8 @@ impl<'p> Synthesis<'p> {
             Generator::Mixture(mixture) => mixture
                 .given(&allowed)
                 .map(|(mixture, _)| Generator::Mixture(mixture)),
+            Generator::Graphical(model) => model.given(&allowed).map(Generator::Graphical),
+            Generator::Copula(copula) => copula.given(&allowed).map(Generator::Copula),
             generator => allowed
                 .iter()
                 .flatten()
@@ -90,6 +94,7 @@ impl<'p> Synthesis<'p> {
                 .then(|| generator.clone()),
         };
         let given = given.ok_or(SynthesisError::Impossible)?;
+        rules.expect_room(rows as u64)?;
         let enforcing = rules.enforcing(FOR_CONDITIONS);
         Self::with_rules(given, policy, enforcing, rows, seed)
     }

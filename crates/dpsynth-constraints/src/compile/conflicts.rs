@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error;
 use super::kinds::{Claim, Draft};
-use crate::columns::Columns;
+use crate::columns::{Cell, Columns};
 use crate::error::{RuleError, RuleField, RuleProblem};
 use crate::expression::Finding;
 use crate::extent::{Extent, order};
+use crate::repair::Repair;
+use crate::rules::Test;
 use crate::spec::{Enforcement, RuleSpec, Strictness};
 
 /// A rule's position, its enforcement and its compiled form.
@@ -111,7 +113,131 @@ pub(super) fn contradictions(
                     }
                 }
             }
+            Claim::OneHot { columns } => {
+                let extent = |column: &String| extents.get(column.as_str());
+                let one = Cell::Integer(1);
+                let zero = Cell::Integer(0);
+                let never =
+                    |column: &&String| extent(column).is_some_and(|extent| !extent.contains(&one));
+                let always =
+                    |column: &&String| extent(column).is_some_and(|extent| !extent.contains(&zero));
+                let set: Vec<&String> = columns.iter().filter(always).collect();
+                let fault = match set.as_slice() {
+                    [_, second, ..] => Some(*second),
+                    _ if columns.iter().all(|column| never(&column)) => columns.last(),
+                    _ => None,
+                };
+                if let Some(column) = fault {
+                    report(*index, RuleField::Columns(0), column, range_of(column));
+                }
+            }
+            Claim::Scales {
+                column,
+                extents: scales,
+            } => {
+                let Some(extent) = extents.get(column.as_str()) else {
+                    continue;
+                };
+                let empty = |scale: &Extent| extent.and(scale).is_empty();
+                if let Some(scale) = scales.iter().position(empty) {
+                    report(
+                        *index,
+                        RuleField::Scales(Some(scale)),
+                        column,
+                        range_of(column),
+                    );
+                }
+            }
+            Claim::Increments => {
+                let Test::Increments(increments) = &draft.test else {
+                    continue;
+                };
+                let mut increments = increments.clone();
+                let column = increments.column().to_owned();
+                if let Some(extent) = extents.get(column.as_str()) {
+                    increments.narrow(extent);
+                }
+                if increments.is_empty() {
+                    report(*index, RuleField::Column, &column, range_of(&column));
+                }
+            }
             Claim::Formula { .. } | Claim::Nothing | Claim::Range { .. } => {}
+        }
+    }
+    found
+}
+
+/// Makes ranges and increments of one column agree: what is rounded stays within the ranges, and what
+/// is moved to a bound is moved to a multiple.
+pub(super) fn agree_on_multiples(drafts: &mut [(usize, Enforcement, Draft)]) {
+    let ranges: Vec<(String, Extent)> = (drafts.iter())
+        .filter_map(|(_, _, draft)| match &draft.claim {
+            Claim::Range { column, extent } => Some((column.clone(), extent.clone())),
+            _ => None,
+        })
+        .collect();
+    let mut multiples: Vec<(String, Extent)> = Vec::new();
+    for (_, _, draft) in drafts.iter_mut() {
+        if let Test::Increments(increments) = &mut draft.test {
+            let column = increments.column().to_owned();
+            for (_, extent) in ranges.iter().filter(|(name, _)| *name == column) {
+                increments.narrow(extent);
+            }
+            multiples.push((column, increments.ends()));
+        }
+    }
+    for (_, _, draft) in drafts {
+        if let Ok(Repair::Clip { column, low, high }) = &mut draft.repair {
+            for (_, ends) in multiples.iter().filter(|(name, _)| name == column) {
+                let clipped = Extent {
+                    low: low.clone(),
+                    high: high.clone(),
+                }
+                .and(ends);
+                (*low, *high) = (clipped.low, clipped.high);
+            }
+        }
+    }
+}
+
+/// Finds inequalities that run in a circle in which some value would have to be less than itself.
+pub(super) fn circles(drafts: &Drafts, specs: &[RuleSpec]) -> Vec<RuleError> {
+    let edges: Vec<(usize, &str, &str, Strictness)> = (drafts.iter())
+        .filter_map(|(index, _, draft)| match &draft.claim {
+            Claim::Inequality {
+                low,
+                high,
+                strictness,
+            } => Some((*index, low.as_str(), high.as_str(), *strictness)),
+            _ => None,
+        })
+        .collect();
+    let mut found = Vec::new();
+    for &(index, low, high, strictness) in &edges {
+        if strictness != Strictness::Strict {
+            continue;
+        }
+        // From the larger side, is there a way back to the smaller one?
+        let mut reached: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut next = vec![high];
+        while let Some(from) = next.pop() {
+            for &(rule, _, above, _) in edges.iter().filter(|(_, below, ..)| *below == from) {
+                if !reached.contains_key(above) {
+                    reached.insert(above, rule);
+                    next.push(above);
+                }
+            }
+        }
+        if let Some(closing) = reached.get(low) {
+            let problem = RuleProblem::Contradiction {
+                column: high.to_owned(),
+                other: Some(specs[*closing].name.clone()),
+            };
+            let finding = Finding {
+                span: None,
+                problem,
+            };
+            found.push(error(index, &specs[index].name, RuleField::High, finding));
         }
     }
     found

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dpsynth_table::{Column, Domain};
 use polars_lazy::prelude::{Expr, col};
 
+use super::lists;
 use crate::columns::{Cell, Columns};
 use crate::combinations::Combinations;
 use crate::derived::Formula;
@@ -25,6 +26,8 @@ pub(super) struct Draft {
     /// How to repair, or why that cannot be.
     pub(super) repair: Result<Repair, &'static str>,
     pub(super) claim: Claim,
+    /// The columns that the rule looks at.
+    pub(super) reads: BTreeSet<String>,
 }
 
 /// What a rule says plainly enough to be held against other rules.
@@ -43,7 +46,17 @@ pub(super) enum Claim {
         high: String,
         strictness: Strictness,
     },
+    Increments,
     Nothing,
+    /// One of the columns is 1.
+    OneHot {
+        columns: Vec<String>,
+    },
+    /// A number's extent, segment by segment.
+    Scales {
+        column: String,
+        extents: Vec<Extent>,
+    },
     Range {
         column: String,
         extent: Extent,
@@ -51,7 +64,7 @@ pub(super) enum Claim {
 }
 
 /// The findings of one rule, each with its field.
-type Findings = Vec<(RuleField, Finding)>;
+pub(super) type Findings = Vec<(RuleField, Finding)>;
 
 /// Compiles one rule; `derived` are the columns that some rule computes.
 pub(super) fn draft(
@@ -74,6 +87,18 @@ pub(super) fn draft(
             columns: names,
             allowed,
         } => combinations(names, allowed, columns, derived),
+        RuleKind::FixedIncrements { column, step } => {
+            lists::increments(column, *step, columns, derived)
+        }
+        RuleKind::FixedNullCombinations {
+            columns: names,
+            allowed,
+        } => lists::nulls(names, allowed.as_deref(), columns, derived),
+        RuleKind::MixedScales { by, column, scales } => {
+            lists::scales(by, column, scales, columns, derived)
+        }
+        RuleKind::OneHot { columns: names } => lists::one_hot(names, columns, derived),
+        RuleKind::Unique { columns: names } => lists::unique(names, columns),
         RuleKind::Inequality {
             low,
             high,
@@ -86,6 +111,7 @@ pub(super) fn draft(
                 .map_err(|found| in_field(RuleField::Sql, found))?;
             Ok(Draft {
                 field: RuleField::Sql,
+                reads: expression.columns,
                 test: Test::Condition(expression.plan),
                 implied: false,
                 repair: Err("it says what is wrong with a row, not what would be right"),
@@ -122,8 +148,11 @@ fn conditional(
             cell: assigned.cell,
         }),
     };
+    let mut reads = when.columns;
+    reads.extend(then.columns);
     Ok(Draft {
         field: RuleField::Then,
+        reads,
         // Unknown where the condition is unknown and the consequence false: the rule is silent, as
         // it should be.
         test: Test::Condition(when.plan.not().or(then.plan)),
@@ -153,6 +182,7 @@ fn derive(name: &str, formula: &str, columns: &Columns) -> Result<Draft, Finding
     }
     Ok(Draft {
         field: RuleField::Formula,
+        reads: expression.columns.clone(),
         test: Test::Formula(Box::new(Formula::new(column, expression.plan))),
         implied: true,
         repair: Err(COMPUTED),
@@ -175,6 +205,7 @@ fn decided(names: &[String], listed: Draft, columns: &Columns) -> Result<Draft, 
         .named(second)
         .map_err(|problem| vec![at(RuleField::Columns(1), problem)])?;
     Ok(Draft {
+        reads: BTreeSet::from([first.clone()]),
         test: Test::Formula(Box::new(Formula::second(column, combinations))),
         implied: true,
         repair: Err(COMPUTED),
@@ -244,6 +275,7 @@ fn combinations(
     let computed = names.iter().any(|name| derived.contains_key(name));
     Ok(Draft {
         field: RuleField::Allowed(None),
+        reads: names.iter().cloned().collect(),
         claim: Claim::Combinations {
             columns: names.to_vec(),
             allowed: listed.clone(),
@@ -253,7 +285,7 @@ fn combinations(
         repair: if computed {
             Err(COMPUTED)
         } else {
-            Ok(Repair::Combine)
+            Ok(Repair::Own)
         },
     })
 }
@@ -287,6 +319,10 @@ fn inequality(
             wrong_kind(high, "two numbers or two dates"),
         )]);
     };
+    if !same_unit(low_column, high_column) {
+        let needs = "two lengths of time that count the same unit";
+        return Err(vec![at(RuleField::High, wrong_kind(high, needs))]);
+    }
     if low == high {
         return Err(vec![at(
             RuleField::High,
@@ -316,6 +352,7 @@ fn inequality(
     };
     Ok(Draft {
         field: RuleField::Low,
+        reads: BTreeSet::from([low.to_owned(), high.to_owned()]),
         test: Test::Condition(test),
         implied,
         repair,
@@ -337,7 +374,10 @@ fn range(
     let column = columns
         .named(name)
         .map_err(|problem| vec![at(RuleField::Column, problem)])?;
-    let number = matches!(column.domain, Domain::Float { .. } | Domain::Integer { .. });
+    let number = matches!(
+        column.domain,
+        Domain::Duration { .. } | Domain::Float { .. } | Domain::Integer { .. }
+    );
     if !number {
         return Err(vec![at(RuleField::Column, wrong_kind(name, "a number"))]);
     }
@@ -376,6 +416,7 @@ fn range(
     };
     Ok(Draft {
         field: RuleField::Column,
+        reads: BTreeSet::from([name.to_owned()]),
         test: Test::Condition(within),
         implied,
         repair: if derived.contains_key(name) {
@@ -390,12 +431,22 @@ fn range(
     })
 }
 
+/// Returns whether neither column is a length of time, or both are in one unit.
+fn same_unit(left: &Column, right: &Column) -> bool {
+    let unit = |column: &Column| match column.domain {
+        Domain::Duration { form, .. } => Some(form.seconds()),
+        _ => None,
+    };
+    unit(left) == unit(right)
+}
+
 /// Returns whether each column can hold the other's values, bounds aside.
 fn same_kind(left: &Column, right: &Column) -> bool {
     match (&left.domain, &right.domain) {
         (Domain::Date { .. }, Domain::Date { .. })
         | (Domain::Timestamp { .. }, Domain::Timestamp { .. })
-        | (Domain::Integer { .. }, Domain::Integer { .. }) => true,
+        | (Domain::Integer { .. }, Domain::Integer { .. })
+        | (Domain::Duration { .. }, Domain::Duration { .. }) => true,
         (
             Domain::Float { decimals: left, .. },
             Domain::Float {
@@ -406,14 +457,14 @@ fn same_kind(left: &Column, right: &Column) -> bool {
     }
 }
 
-fn wrong_kind(column: &str, needs: &'static str) -> RuleProblem {
+pub(super) fn wrong_kind(column: &str, needs: &'static str) -> RuleProblem {
     RuleProblem::WrongKind {
         column: column.to_owned(),
         needs,
     }
 }
 
-fn at(field: RuleField, problem: RuleProblem) -> (RuleField, Finding) {
+pub(super) fn at(field: RuleField, problem: RuleProblem) -> (RuleField, Finding) {
     (
         field,
         Finding {
@@ -430,4 +481,4 @@ fn in_field(field: RuleField, findings: Vec<Finding>) -> Findings {
         .collect()
 }
 
-const COMPUTED: &str = "it would change a column that is computed";
+pub(super) const COMPUTED: &str = "it would change a column that is computed";

@@ -1,7 +1,9 @@
 //! From rules as written to rules that fit a schema; everything that is wrong is found at once.
 
 mod conflicts;
+mod interaction;
 mod kinds;
+mod lists;
 
 use std::collections::BTreeMap;
 
@@ -70,6 +72,8 @@ impl Rules {
             );
         }
         errors.extend(conflicts::contradictions(&drafts, &specs, &columns));
+        errors.extend(conflicts::circles(&drafts, &specs));
+        conflicts::agree_on_multiples(&mut drafts);
         let derivations = match conflicts::derivation_order(&drafts, &specs) {
             Ok(order) => order,
             Err(found) => {
@@ -81,6 +85,7 @@ impl Rules {
             errors.sort_by_key(RuleError::rule);
             return Err(errors);
         }
+        let interactions = interaction::between(&drafts, &specs);
         let rules = drafts
             .into_iter()
             .zip(specs)
@@ -96,6 +101,7 @@ impl Rules {
             columns,
             rules,
             derivations,
+            interactions,
         })
     }
 }
@@ -108,12 +114,21 @@ fn enforcement(spec: &RuleSpec, draft: &Draft) -> Result<Enforcement, RuleProble
         instead,
     };
     let computed = matches!(draft.test, Test::Formula(_));
+    if let (Test::Unique(_), Some(asked)) = (&draft.test, spec.enforcement)
+        && asked != Enforcement::Redraw
+    {
+        return Err(unavailable(
+            asked,
+            "rows are compared as they are kept",
+            "`redraw`",
+        ));
+    }
     match spec.enforcement {
         None | Some(Enforcement::Construction) if computed || draft.implied => {
             Ok(Enforcement::Construction)
         }
         None => Ok(match &draft.repair {
-            Ok(Repair::Clip { .. } | Repair::Combine) => Enforcement::Repair,
+            Ok(Repair::Clip { .. } | Repair::Own) => Enforcement::Repair,
             _ => Enforcement::Redraw,
         }),
         Some(asked) if computed => Err(unavailable(

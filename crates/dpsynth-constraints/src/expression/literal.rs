@@ -70,7 +70,10 @@ fn cell(column: &Column, sql: &SqlExpr) -> Option<Cell> {
         (Domain::Float { .. }, Value::Number(text, _)) => {
             format!("{sign}{text}").parse().ok().map(Cell::Float)
         }
-        (Domain::Integer { .. }, Value::Number(text, _)) => {
+        (Domain::Duration { form, .. }, Value::SingleQuotedString(text)) => {
+            form.parse(text).map(Cell::Integer)
+        }
+        (Domain::Duration { .. } | Domain::Integer { .. }, Value::Number(text, _)) => {
             format!("{sign}{text}").parse().ok().map(Cell::Integer)
         }
         _ => None,

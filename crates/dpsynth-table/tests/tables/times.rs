@@ -1,8 +1,8 @@
 //! Times of day, values that come after others, and buckets for what is not listed.
 
 use dpsynth_table::{
-    After, Cell, CellProblem, Cells, Column, Domain, Format, Missing, OutOfDomain, ReadOptions,
-    Schema, Table, TableError, parse_time, read, read_table, write,
+    After, Cell, CellProblem, Cells, Column, Domain, DurationForm, Format, Missing, OutOfDomain,
+    ReadOptions, Schema, Table, TableError, parse_time, read, read_table, write,
 };
 use polars::prelude::{Column as FrameColumn, DataFrame, NamedFrom as _, ParquetWriter, Series};
 use proptest::prelude::*;
@@ -295,4 +295,74 @@ proptest! {
         let second = read(&path, &schema, ReadOptions::default()).unwrap();
         prop_assert_eq!(first.codes, second.codes);
     }
+}
+
+fn lengths(name: &str, form: DurationForm, min: &str, max: &str) -> Column {
+    let [min, max] = [min, max].map(|text| form.parse(text).unwrap());
+    column(
+        name,
+        Domain::Duration {
+            min,
+            max,
+            form,
+            cells: Cells::Fine,
+        },
+    )
+}
+
+#[test]
+fn lengths_of_time_are_read_and_written_in_their_form() {
+    let schema = Schema::new(vec![
+        lengths(
+            "clock",
+            DurationForm::HoursMinutesSeconds,
+            "00:00:00",
+            "48:00:00",
+        ),
+        may_miss(
+            lengths("iso", DurationForm::Iso8601, "-PT1H", "P1D"),
+            &["-"],
+        ),
+        lengths("days", DurationForm::Days, "0", "400"),
+    ])
+    .unwrap();
+    assert_eq!(schema.codes()[2], 401, "a cell for each day");
+    let clock = &schema.coders()[0];
+    let code = |text| clock.encode(Cell::Text(text)).unwrap();
+    assert!(
+        code("00:00:00") != code("00:00:01"),
+        "nothing at all is a cell of its own"
+    );
+    let read = |text: &str| made(&schema, &format!("clock,iso,days\n{text}\n"));
+    let made = read("47:59:59,-,400").unwrap();
+    let cells: Vec<&str> = made.lines().nth(1).unwrap().split(',').collect();
+    assert!(cells[0].starts_with("47:"), "{made}");
+    assert_eq!(cells[1..], ["-", "400"]);
+    for wrong in [
+        "47:59,-,1",
+        "1:60:00,-,1",
+        "00:00:00,1h,1",
+        "48:00:01,-,1",
+        "00:00:00,-,1.5",
+    ] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+    // A number in Parquet counts the unit of the form.
+    let coder = &schema.coders()[1];
+    assert_eq!(
+        coder.encode(Cell::Integer(5400)),
+        coder.encode(Cell::Text("PT1H30M"))
+    );
+    assert_eq!(
+        coder.encode(Cell::Text("soon")),
+        Err(CellProblem::NotADuration)
+    );
+}
+
+#[test]
+fn lengths_of_time_follow_others_of_the_same_unit() {
+    let clock = || lengths("a", DurationForm::HoursMinutes, "00:00", "10:00");
+    let total = |form| after(lengths("b", form, "0", "900"), &["a"], 0.0, 120.0);
+    Schema::new(vec![clock(), total(DurationForm::Minutes)]).unwrap();
+    Schema::new(vec![clock(), total(DurationForm::Seconds)]).unwrap_err();
 }

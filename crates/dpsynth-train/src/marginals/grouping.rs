@@ -48,6 +48,25 @@ impl Grouping {
             .map_or(0, |&last| usize::from(last) + 1)
     }
 
+    /// The grouping given that codes are among those that are allowed, and of each group the share of it
+    /// that is.
+    pub(crate) fn given(&self, allowed: &[bool]) -> (Self, Vec<f64>) {
+        let mut parts = vec![(0.0f64, 0.0f64); self.groups()];
+        let mut weights = self.weights.clone();
+        for ((&group, weight), &allowed) in self.group_of.iter().zip(&mut weights).zip(allowed) {
+            let part = &mut parts[usize::from(group)];
+            part.0 += f64::from(*weight);
+            if allowed {
+                part.1 += f64::from(*weight);
+            } else {
+                *weight = 0.0;
+            }
+        }
+        let group_of = self.group_of.clone();
+        let kept = parts.into_iter().map(|(all, kept)| kept / all).collect();
+        (Self { group_of, weights }, kept)
+    }
+
     /// Every code in a group of its own.
     #[must_use]
     pub fn each(codes: u32) -> Self {

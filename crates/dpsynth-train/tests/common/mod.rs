@@ -151,3 +151,45 @@ pub(crate) const SHARES: MeasureShares = MeasureShares {
     all_pairs: 0.22,
     noise_to_cell: 2.7,
 };
+
+/// Codes that are allowed: the upper half of one column's, and the even ones of another.
+pub(crate) fn condition(sizes: &[u32], upper: usize, even: usize) -> Vec<Option<Vec<bool>>> {
+    let mut allowed = vec![None; sizes.len()];
+    allowed[upper] = Some(
+        (0..sizes[upper])
+            .map(|code| 2 * code >= sizes[upper])
+            .collect(),
+    );
+    allowed[even] = Some((0..sizes[even]).map(|code| code % 2 == 0).collect());
+    allowed
+}
+
+/// Asserts that `drawn` rows meet a condition and have the columns of those of `all` rows that do.
+pub(crate) fn assert_those_that_meet(allowed: &[Option<Vec<bool>>], all: &[u16], drawn: &[u16]) {
+    let obeys = |row: &&[u16]| {
+        let mut columns = row.iter().zip(allowed);
+        columns.all(|(&code, allowed)| allowed.as_ref().is_none_or(|it| it[usize::from(code)]))
+    };
+    let width = allowed.len();
+    assert!(drawn.chunks_exact(width).all(|row| obeys(&row)));
+    let kept: Vec<u16> = (all.chunks_exact(width).filter(obeys).flatten().copied()).collect();
+    let rows = (kept.len() / width) as f64;
+    assert!(rows > 2000.0, "{rows}");
+    // Six standard deviations of a share of so few rows, of which there are fewer than a hundred: a
+    // false alarm in some million runs, and the seeds are fixed.
+    let room = 6.0 * (0.25 / rows).sqrt();
+    for column in 0..width {
+        for code in 0..100 {
+            let share = |table: &[u16]| {
+                let rows = table.chunks_exact(width);
+                let count = rows.clone().filter(|row| row[column] == code).count();
+                count as f64 / rows.len() as f64
+            };
+            let (drawn, kept) = (share(drawn), share(&kept));
+            assert!(
+                (drawn - kept).abs() < room,
+                "{drawn} {kept}: column {column}"
+            );
+        }
+    }
+}

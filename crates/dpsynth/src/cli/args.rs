@@ -29,7 +29,8 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Draft a policy from a table's header; bounds and categories are left for the owner to state
+    /// Draft a policy from a table's header, or from a description of it; what is not known is left for
+    /// the owner to state
     Init(Init),
     /// Show what a release would spend, and on what; touches no data
     Plan(Plan),
@@ -68,13 +69,20 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct Init {
     /// The table whose header is read; no other part of it is looked at
-    pub(super) data: PathBuf,
+    #[arg(required_unless_present = "from")]
+    pub(super) data: Option<PathBuf>,
+    /// A description of the table: SDV metadata (JSON), SmartNoise metadata (YAML) or a schema file (JSON)
+    #[arg(long, value_name = "FILE")]
+    pub(super) from: Option<PathBuf>,
+    /// The table, where that file describes several
+    #[arg(long, value_name = "NAME", requires = "from")]
+    pub(super) table: Option<String>,
     /// File to write the draft to; without it, it is printed
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
-    /// Character between the cells of a CSV file
-    #[arg(long, default_value = ",", value_name = "CHAR")]
-    pub(super) delimiter: char,
+    /// Character between the cells of a CSV file; `,` where the description says nothing else
+    #[arg(long, value_name = "CHAR")]
+    pub(super) delimiter: Option<char>,
 }
 
 /// What policy and flags ask for.

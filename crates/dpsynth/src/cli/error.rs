@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::audits::AuditTablesError;
 use crate::folder::FolderError;
+use crate::import::ImportError;
 use crate::plan::PlanError;
 use crate::policy::{Findings, LearnError, PolicyError};
 use crate::release::ReleaseError;
@@ -35,6 +36,8 @@ pub(super) enum CliError {
     Evaluate(#[from] EvaluateError),
     #[error(transparent)]
     Folder(#[from] FolderError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
     #[error(
         "{} lies inside a release, and an evaluation is made from the real data without protection; name a folder elsewhere with `--out`",
         .0.display()
@@ -131,6 +134,7 @@ impl CliError {
             Self::Defect { .. } => "DPS9001",
             Self::Evaluate(error) => error.code(),
             Self::Folder(error) => error.code(),
+            Self::Import(error) => error.code(),
             Self::InsideRelease(_) => "DPS5121",
             Self::NoReport { .. } => "DPS5122",
             Self::FileExists(_) => "DPS5101",

@@ -113,10 +113,37 @@ fn describe(policy: &Policy, plan: &ReleasePlan, ledger: &Ledgers) -> Result<Str
     for remark in plan.expectation().remarks {
         let _ = writeln!(page, "  - {}", wrap(&remark, 96, "    "));
     }
+    let _ = interactions(&mut page, policy);
     let _ = writeln!(page);
     page.push_str(&ledger_lines(policy, plan, ledger)?);
     Ok(page)
 }
+
+/// Lists the rules whose repair changes what another looks at.
+fn interactions(page: &mut String, policy: &Policy) -> std::fmt::Result {
+    let found = policy.rules.interactions();
+    if found.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        page,
+        "\nRules that work on the same columns (every rule is checked after all repairs):"
+    )?;
+    for interaction in found.iter().take(MOST_INTERACTIONS) {
+        let line = format!(
+            "the repair of `{}` changes `{}`, which `{}` looks at",
+            interaction.changes, interaction.column, interaction.looks
+        );
+        writeln!(page, "  - {}", wrap(&line, 96, "    "))?;
+    }
+    match found.len().saturating_sub(MOST_INTERACTIONS) {
+        0 => Ok(()),
+        more => writeln!(page, "  - and {more} more"),
+    }
+}
+
+/// More interactions than this are counted only.
+const MOST_INTERACTIONS: usize = 12;
 
 fn head(page: &mut String, policy: &Policy, plan: &ReleasePlan) -> std::fmt::Result {
     writeln!(

@@ -32,6 +32,8 @@ impl Spooled {
         #[cfg(target_os = "linux")]
         {
             let mut file = tempfile::tempfile()?;
+            // Without a name it cannot be opened by others, and with these rights not through a descriptor either.
+            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
             // Where the system does not show open files, the file must have a name.
             if File::open(shown(&file)).is_ok() {
                 io::copy(from, &mut file)?;

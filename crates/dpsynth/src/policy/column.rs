@@ -2,7 +2,7 @@
 
 use dpsynth_table::{After, Column, Domain, IdFormat, Missing, OutOfDomain};
 
-use super::domain::{categorical, date, datetime, float, integer};
+use super::domain::{categorical, date, datetime, duration, float, integer};
 use super::finding::{BAD_TEXT, Finding, WRONG_TYPE};
 use super::head::reason;
 use super::learn::{Open, Unstated};
@@ -128,12 +128,14 @@ fn kept(
         (_, stated) => stated,
     };
     let after = match kind {
-        ColumnKind::Date | ColumnKind::Datetime | ColumnKind::Float | ColumnKind::Integer => {
-            match section.optional("after") {
-                Some(field) => after(&field, out).map(Some),
-                None => Some(None),
-            }
-        }
+        ColumnKind::Date
+        | ColumnKind::Datetime
+        | ColumnKind::Duration
+        | ColumnKind::Float
+        | ColumnKind::Integer => match section.optional("after") {
+            Some(field) => after(&field, out).map(Some),
+            None => Some(None),
+        },
         _ => Some(None),
     };
     let domain = match kind {
@@ -151,6 +153,7 @@ fn kept(
         ColumnKind::Float => float(section, open, out),
         ColumnKind::Date => date(section, out),
         ColumnKind::Datetime => datetime(section, out),
+        ColumnKind::Duration => duration(section, out),
         ColumnKind::Id | ColumnKind::Ignore => None,
     };
     let column = Column {
@@ -307,17 +310,19 @@ enum ColumnKind {
     Float,
     Date,
     Datetime,
+    Duration,
     Id,
     Ignore,
 }
 
-const KINDS: [(&str, ColumnKind); 8] = [
+const KINDS: [(&str, ColumnKind); 9] = [
     ("boolean", ColumnKind::Boolean),
     ("categorical", ColumnKind::Categorical),
     ("integer", ColumnKind::Integer),
     ("float", ColumnKind::Float),
     ("date", ColumnKind::Date),
     ("datetime", ColumnKind::Datetime),
+    ("duration", ColumnKind::Duration),
     ("id", ColumnKind::Id),
     ("ignore", ColumnKind::Ignore),
 ];

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
-use dpsynth_table::{Cells, Domain};
+use dpsynth_table::{Cells, Domain, DurationForm};
 
 use super::defaults::{date_cells, float_cells, integer_cells, time_cells};
 use super::finding::{BAD_DATE, Finding, UNKNOWN_WORD, WRONG_TYPE};
@@ -101,6 +101,48 @@ pub(super) fn datetime(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Opt
         format: format?.to_owned(),
         cells: cells?.unwrap_or_else(time_cells),
     })
+}
+
+/// Reads a column of lengths of time.
+pub(super) fn duration(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Domain> {
+    let forms = DurationForm::ALL.map(|form| (form.name(), form));
+    let form = match section.optional("format") {
+        Some(field) => field.word(&forms, out),
+        None => Some(DurationForm::HoursMinutesSeconds),
+    };
+    let [min, max] = ["min", "max"].map(|key| {
+        let field = section.required(key, out)?;
+        length(&field, form?, out)
+    });
+    let cells = cells(section, out);
+    let (min, max) = (min?, max?);
+    Some(Domain::Duration {
+        min,
+        max,
+        form: form?,
+        cells: cells?.unwrap_or_else(|| integer_cells(min, max)),
+    })
+}
+
+/// Reads a bound of a column of lengths of time: as the cells are written, or a number of units.
+fn length(field: &Field<'_>, form: DurationForm, out: &mut Vec<Finding>) -> Option<i64> {
+    if field.kind() == Kind::Number {
+        return field.integer(-LONGEST, LONGEST, out);
+    }
+    let text = field.text(out)?;
+    let length = form.parse(text).filter(|length| length.abs() <= LONGEST);
+    if length.is_none() {
+        let problem = format_args!(
+            "is {text:?}, which is not a length of time as {form:?}",
+            form = form.name()
+        );
+        let help = format!(
+            "write it as the cells are written, such as {:?}",
+            form.write(3 * 3600)
+        );
+        field.blame(BAD_DATE, problem, help, out);
+    }
+    length
 }
 
 /// Reads a bound of a column of times, written in the column's format.
@@ -214,6 +256,9 @@ fn count_of(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<u32> {
 
 /// The widest bounds that can be learned.
 const WIDEST: f64 = 1e12;
+
+/// The longest length of time, in any unit.
+const LONGEST: i64 = 1_000_000_000_000;
 
 /// The format of a date column that does not say.
 const DEFAULT_DATE_FORMAT: &str = "%Y-%m-%d";

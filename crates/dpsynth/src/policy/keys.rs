@@ -70,6 +70,23 @@ const EXAMPLES: &[(&str, &str)] = &[
         "fixed_combinations",
         "fixed_combinations = { columns = [\"city\", \"state\"], allowed = [[\"Boston\", \"MA\"]] }",
     ),
+    (
+        "fixed_increments",
+        "fixed_increments = { column = \"salary\", step = 1000 }",
+    ),
+    ("step", "step = 1000"),
+    (
+        "fixed_null_combinations",
+        "fixed_null_combinations = { columns = [\"paid\", \"paid_at\"] }",
+    ),
+    (
+        "mixed_scales",
+        "mixed_scales = { by = [\"unit\"], column = \"size\", scales = [{ when = [\"cm\"], max = 230 }] }",
+    ),
+    ("by", "by = [\"unit\"]"),
+    ("scales", "scales = [{ when = [\"cm\"], max = 230 }]"),
+    ("one_hot", "one_hot = [\"is_red\", \"is_green\"]"),
+    ("unique", "unique = [\"day\", \"room\"]"),
     ("columns", "columns = [\"city\", \"state\"]"),
     ("allowed", "allowed = [[\"Boston\", \"MA\"]]"),
     (

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use dpsynth_constraints::{
-    Enforcement, RuleError, RuleField, RuleKind, RulePlace, RuleSpec, Strictness,
+    Enforcement, RuleError, RuleField, RuleKind, RulePlace, RuleSpec, Scale, Strictness,
 };
 use toml::de::{DeTable, DeValue};
 
@@ -98,6 +98,14 @@ fn kind(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<RuleKind> {
             let column = field.text(out)?.to_owned();
             return Some(RuleKind::NonNegative { column });
         }
+        "one_hot" => {
+            let columns = field.texts(out)?;
+            return Some(RuleKind::OneHot { columns });
+        }
+        "unique" => {
+            let columns = field.texts(out)?;
+            return Some(RuleKind::Unique { columns });
+        }
         _ => {}
     }
     if field.kind() != Kind::Table {
@@ -109,6 +117,15 @@ fn kind(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<RuleKind> {
         "range" => range(&mut section, out),
         "inequality" => inequality(&mut section, out),
         "fixed_combinations" => fixed_combinations(&mut section, out),
+        "fixed_increments" => {
+            let [column] = texts(["column"], &mut section, out);
+            let step = (section.required("step", out)).and_then(|field| field.number(out));
+            column
+                .zip(step)
+                .map(|(column, step)| RuleKind::FixedIncrements { column, step })
+        }
+        "fixed_null_combinations" => fixed_null_combinations(&mut section, out),
+        "mixed_scales" => mixed_scales(&mut section, out),
         "derived" => {
             let [column, formula] = texts(["column", "formula"], &mut section, out);
             (|| {
@@ -164,16 +181,62 @@ fn inequality(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<RuleK
 
 fn fixed_combinations(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<RuleKind> {
     let columns = (section.required("columns", out)).and_then(|field| field.texts(out));
-    let allowed = (section.required("allowed", out)).and_then(|field| {
-        let rows: Vec<_> = (field.elements(out)?.iter())
-            .map(|row| row.texts(out))
-            .collect();
-        rows.into_iter().collect::<Option<Vec<_>>>()
-    });
+    let allowed = (section.required("allowed", out)).and_then(|field| lists(&field, out));
     Some(RuleKind::FixedCombinations {
         columns: columns?,
         allowed: allowed?,
     })
+}
+
+fn fixed_null_combinations(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<RuleKind> {
+    let columns = (section.required("columns", out)).and_then(|field| field.texts(out));
+    let allowed = match section.optional("allowed") {
+        Some(field) => lists(&field, out).map(Some),
+        None => Some(None),
+    };
+    Some(RuleKind::FixedNullCombinations {
+        columns: columns?,
+        allowed: allowed?,
+    })
+}
+
+fn mixed_scales(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<RuleKind> {
+    let [column] = texts(["column"], section, out);
+    let by = (section.required("by", out)).and_then(|field| field.texts(out));
+    let scales = (section.required("scales", out)).and_then(|field| {
+        let scales: Vec<_> = (field.elements(out)?.iter())
+            .map(|scale| scale_of(scale, out))
+            .collect();
+        scales.into_iter().collect::<Option<Vec<_>>>()
+    });
+    Some(RuleKind::MixedScales {
+        by: by?,
+        column: column?,
+        scales: scales?,
+    })
+}
+
+fn scale_of(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<Scale> {
+    let mut section = field.section(field.name.clone(), out)?;
+    let when = (section.required("when", out)).and_then(|field| field.texts(out));
+    let [min, max] = ["min", "max"].map(|key| match section.optional(key) {
+        Some(field) => field.number(out).map(Some),
+        None => Some(None),
+    });
+    section.finish(&[], "", out);
+    Some(Scale {
+        when: when?,
+        min: min?,
+        max: max?,
+    })
+}
+
+/// Reads a list of lists of strings.
+fn lists(field: &Field<'_>, out: &mut Vec<Finding>) -> Option<Vec<Vec<String>>> {
+    let rows: Vec<_> = (field.elements(out)?.iter())
+        .map(|row| row.texts(out))
+        .collect();
+    rows.into_iter().collect()
 }
 
 /// Reads strings that must be there.
@@ -201,11 +264,16 @@ pub(super) fn finding(error: &RuleError, rules: &[&RuleEntry<'_>], source: &str)
 fn place_of(place: &RulePlace, entry: &RuleEntry<'_>, source: &str) -> Option<Range<usize>> {
     let key = match place.field {
         RuleField::Column if entry.table.contains_key("non_negative") => "non_negative".to_owned(),
+        RuleField::Columns(_) if entry.table.contains_key("one_hot") => "one_hot".to_owned(),
+        RuleField::Columns(_) if entry.table.contains_key("unique") => "unique".to_owned(),
         field => field.to_string(),
     };
     let value = place::value_of(entry.table, &key)?;
     let element = match place.field {
-        RuleField::Columns(index) | RuleField::Allowed(Some(index)) => {
+        RuleField::Columns(index)
+        | RuleField::By(index)
+        | RuleField::Allowed(Some(index))
+        | RuleField::Scales(Some(index)) => {
             (value.get_ref().as_array()).and_then(|array| array.get(index))
         }
         _ => None,
@@ -225,12 +293,17 @@ fn quoted(keys: &[&str]) -> String {
 }
 
 /// The keys of which a rule has exactly one.
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 12] = [
     "sql",
     "range",
     "non_negative",
     "inequality",
     "fixed_combinations",
+    "fixed_increments",
+    "fixed_null_combinations",
+    "mixed_scales",
+    "one_hot",
+    "unique",
     "derived",
     "conditional",
 ];

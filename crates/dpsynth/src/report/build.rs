@@ -243,6 +243,11 @@ fn domain(column: &Column) -> String {
     let mut text = match &column.domain {
         Domain::Categorical { categories } => format!("one of {} categories", categories.len()),
         Domain::Integer { min, max, .. } => format!("integer from {min} to {max}"),
+        Domain::Duration { min, max, form, .. } => format!(
+            "length of time from {} to {} as `{form}`",
+            form.write(*min),
+            form.write(*max)
+        ),
         Domain::Float {
             min, max, decimals, ..
         } => match decimals {
@@ -320,6 +325,32 @@ fn rule_text(spec: &RuleSpec) -> String {
                 columns.join(", "),
                 allowed.len()
             )
+        }
+        RuleKind::FixedIncrements { column, step } => format!("`{column}` is a multiple of {step}"),
+        RuleKind::FixedNullCombinations { columns, allowed } => {
+            let columns = columns.join(", ");
+            match allowed {
+                None => format!("({columns}) are missing together or not at all"),
+                Some(ways) => {
+                    let ways: Vec<String> = ways
+                        .iter()
+                        .map(|way| format!("{{{}}}", way.join(", ")))
+                        .collect();
+                    format!(
+                        "of ({columns}), one of these is missing: {}",
+                        ways.join(" or ")
+                    )
+                }
+            }
+        }
+        RuleKind::MixedScales { by, column, scales } => format!(
+            "`{column}` lies within the bounds of its ({}), which {} segments have",
+            by.join(", "),
+            scales.len()
+        ),
+        RuleKind::OneHot { columns } => format!("exactly one of ({}) is 1", columns.join(", ")),
+        RuleKind::Unique { columns } => {
+            format!("({}) differs from row to row", columns.join(", "))
         }
         RuleKind::Derived { column, formula } => format!("`{column}` = {formula}"),
         RuleKind::Conditional { when, then } => format!("where {when}: {then}"),

@@ -415,6 +415,24 @@ fn identifiers_are_made_up_or_left_out() {
 }
 
 #[test]
+fn lengths_of_time_have_a_form_and_bounds_in_it() {
+    let none: [&str; 0] = [];
+    let clock = "kind = \"duration\"\nmin = \"00:00:00\"\nmax = \"36:00:00\"";
+    assert_eq!(column_codes(clock), none);
+    let iso = "kind = \"duration\"\nformat = \"ISO 8601\"\nmin = 0\nmax = \"P2D\"";
+    assert_eq!(column_codes(iso), none);
+    for (column, code) in [
+        ("min = \"00:00\"\nmax = \"36:00:00\"", finding::BAD_DATE),
+        ("format = \"HMS\"\nmin = 0\nmax = 9", finding::UNKNOWN_WORD),
+        ("format = \"days\"\nmin = 0\nmax = 9.5", finding::WRONG_TYPE),
+        ("format = \"days\"\nmin = 9\nmax = 0", "DPS1006"),
+    ] {
+        let codes = column_codes(&format!("kind = \"duration\"\n{column}"));
+        assert_eq!(codes, [code], "{column}");
+    }
+}
+
+#[test]
 fn booleans_and_ordered_categories_are_known() {
     let none: [&str; 0] = [];
     assert_eq!(column_codes("kind = \"boolean\"\nmissing = true"), none);

@@ -55,6 +55,15 @@ fn every_example_of_the_reference_is_valid() {
         list("workclass", "\"Private\", \"Never-worked\""),
         list("city", "\"Boston\", \"Austin\""),
         list("state", "\"MA\", \"TX\""),
+        list("bed", "\"1\", \"2\"") + "missing = true\n",
+        list("ward", "\"east\", \"west\"") + "missing = true\n",
+        day("treated") + "missing = true\n",
+        list("unit", "\"cm\", \"in\""),
+        number("size"),
+        "[[column]]\nname = \"salary\"\nkind = \"integer\"\nmin = 0\nmax = 99999\n".to_owned(),
+        ["is_open", "is_closed", "is_blocked"]
+            .map(|name| format!("[[column]]\nname = \"{name}\"\nkind = \"boolean\"\n"))
+            .concat(),
         "[[column]]\nname = \"patient\"\nkind = \"ignore\"\n".to_owned(),
     ]
     .concat();
