@@ -143,11 +143,10 @@ pub(super) fn sample(args: &Sample) -> Result<(), CliError> {
             .and_then(|to| write_drawn(drawn, to));
         match written {
             // Whoever reads has seen enough.
-            Err(CliError::Write(WriteError::UnwritableFile { kind, .. }))
-                if kind == ErrorKind::BrokenPipe =>
-            {
-                return Ok(());
-            }
+            Err(CliError::Write(WriteError::UnwritableFile {
+                kind: ErrorKind::BrokenPipe,
+                ..
+            })) => return Ok(()),
             written => written?,
         }
     } else {
