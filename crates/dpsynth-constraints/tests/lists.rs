@@ -145,7 +145,8 @@ fn enforce(
 }
 
 fn whole_numbers(table: &DataFrame, name: &str) -> Vec<Option<i64>> {
-    table.column(name).unwrap().i64().unwrap().iter().collect()
+    let column = table.column(name).expect("it is there");
+    column.i64().expect("whole numbers").iter().collect()
 }
 
 #[test]
@@ -196,11 +197,13 @@ fn exactly_one_column_is_set() {
         outcomes.iter().map(|outcome| outcome.redrawn).sum::<u64>(),
         0
     );
-    let sums = ["a", "b", "c"].map(|name| whole_numbers(&table, name));
+    let [first, second, third] = ["a", "b", "c"].map(|name| whole_numbers(&table, name));
     let mut shares = [0_usize; 3];
-    for row in 0..3_000 {
-        let cells = [sums[0][row], sums[1][row], sums[2][row]];
-        let Some(cells) = cells.into_iter().collect::<Option<Vec<i64>>>() else {
+    for ((first, second), third) in first.into_iter().zip(second).zip(third) {
+        let Some(cells) = [first, second, third]
+            .into_iter()
+            .collect::<Option<Vec<i64>>>()
+        else {
             continue;
         };
         assert_eq!(cells.iter().sum::<i64>(), 1);

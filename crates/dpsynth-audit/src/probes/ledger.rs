@@ -202,6 +202,10 @@ fn count(noise: f64) -> Result<Mechanism, AuditError> {
 struct Folder(PathBuf);
 
 impl Folder {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the folder is made anew, under a name that nobody can guess, and holds nothing of anybody's"
+    )]
     fn make(seed: u64) -> std::io::Result<Self> {
         let name = format!("dpsynth-audit-{}-{seed:016x}", std::process::id());
         let path = std::env::temp_dir().join(name);
