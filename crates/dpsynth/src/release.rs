@@ -3,35 +3,34 @@
 //! Everything before the data is loaded has not touched it; everything after the generator is
 //! released can no longer touch it.
 
+mod error;
+
 use std::path::{Path, PathBuf};
 
-use dpsynth_evaluate::EvaluateError;
-use dpsynth_privacy::ledger::{
-    ChargeRequest, Digest, Ledger, LedgerError, LedgerTerms, UniverseTerms,
-};
+use dpsynth_privacy::ledger::{ChargeRequest, Digest, Ledger, LedgerTerms, UniverseTerms};
 use dpsynth_privacy::{
-    ChosenMarginals, DpSgd, Marginals, MechanismError, OwnedRows, Paid, PrivacyUnit, Private,
-    Records, RecordsError, Released, Taint, UnitCount, insecure,
+    ChosenMarginals, DpSgd, Marginals, OwnedRows, Paid, PrivacyUnit, Private, Records, Released,
+    Taint, UnitCount, insecure,
 };
 use dpsynth_table::{
-    Format, OwnerColumn, ReadOptions, Schema, SchemaError, TableError, read, read_header,
-    read_owned,
+    Format, OwnerColumn, ReadOptions, Schema, TableError, read, read_header, read_owned,
 };
 use dpsynth_train::{
-    ClassCounts, Generator, Measurements, StartingCounts, StepProgress, TrainError, TrainingPlan,
-    fit, fit_copula, fit_decoder, fit_graphical, measure,
+    ClassCounts, Generator, Measurements, StartingCounts, StepProgress, TrainingPlan, fit,
+    fit_copula, fit_decoder, fit_graphical, measure,
 };
-use thiserror::Error;
 
-use crate::folder::{Folder, FolderError};
+use crate::folder::Folder;
 use crate::learn;
 use crate::model_notes;
-use crate::plan::{MeasuredColumns, ModelPlan, PlanError, ReleasePlan, VaePlan};
-use crate::policy::{LearnError, MAX_ROWS, Policy};
+use crate::plan::{MeasuredColumns, ModelPlan, ReleasePlan, VaePlan};
+use crate::policy::{MAX_ROWS, Policy};
 use crate::quality::GroupCounts;
 use crate::report::{self, Ingredients, Report};
-use crate::self_audit::{SelfAuditError, self_audit};
+use crate::self_audit::self_audit;
 use crate::synthesise::{Synthesis, SynthesisError};
+
+pub use error::ReleaseError;
 
 /// What a release is made from.
 pub struct ReleaseRequest<'a> {
@@ -521,104 +520,5 @@ fn starting_counts(
         one_way,
         by_class,
         noise_stddev,
-    }
-}
-
-/// Why there is no release.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ReleaseError {
-    /// Tables cannot be compared.
-    #[error(transparent)]
-    Evaluate(#[from] EvaluateError),
-    /// The folder cannot be made.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// The table's header is not what the policy states.
-    #[error("the table's columns are not those of the policy ({}); declare every column in the policy, those to leave out with `kind = \"ignore\"`", header_text(.absent, .unknown))]
-    Header {
-        /// Columns that the policy states and the table lacks.
-        absent: Vec<String>,
-        /// Columns that the table has and the policy does not state.
-        unknown: Vec<String>,
-    },
-    /// The ledger refused, or cannot be used.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// What was learned does not fit the policy.
-    #[error(transparent)]
-    Learn(#[from] LearnError),
-    /// A mechanism did not run.
-    #[error(transparent)]
-    Mechanism(#[from] MechanismError),
-    /// A figure of the plan cannot be computed.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// The encoded table makes no records.
-    #[error(transparent)]
-    Records(#[from] RecordsError),
-    /// The columns make no schema.
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
-    /// The self test found a fault, or could not run.
-    #[error(transparent)]
-    SelfAudit(#[from] SelfAuditError),
-    /// No rows could be drawn.
-    #[error(transparent)]
-    Synthesis(#[from] SynthesisError),
-    /// The table cannot be read.
-    #[error(transparent)]
-    Table(#[from] TableError),
-    /// More rows than memory can hold.
-    #[error("more rows were asked for than this machine can hold; ask for fewer with `--rows`")]
-    TooManyRows,
-    /// Training failed.
-    #[error(transparent)]
-    Train(#[from] TrainError),
-}
-
-fn header_text(absent: &[String], unknown: &[String]) -> String {
-    let quote = |names: &[String]| {
-        names
-            .iter()
-            .map(|name| format!("`{name}`"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    match (absent.is_empty(), unknown.is_empty()) {
-        (false, true) => format!("missing: {}", quote(absent)),
-        (true, false) => format!("not declared: {}", quote(unknown)),
-        _ => format!(
-            "missing: {}; not declared: {}",
-            quote(absent),
-            quote(unknown)
-        )
-        .replace("; ", ", "),
-    }
-}
-
-impl ReleaseError {
-    /// The codes of this family.
-    pub const CODES: &'static [&'static str] = &["DPS5011", "DPS5012"];
-
-    /// The stable code of the diagnostic.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Evaluate(error) => error.code(),
-            Self::Folder(error) => error.code(),
-            Self::Header { .. } => "DPS5011",
-            Self::Ledger(error) => error.code(),
-            Self::Learn(error) => error.code(),
-            Self::Mechanism(error) => error.code(),
-            Self::Plan(error) => error.code(),
-            Self::Records(error) => error.code(),
-            Self::Schema(error) => error.code(),
-            Self::SelfAudit(error) => error.code(),
-            Self::Synthesis(error) => error.code(),
-            Self::Table(error) => error.code(),
-            Self::TooManyRows => "DPS5012",
-            Self::Train(error) => error.code(),
-        }
     }
 }
