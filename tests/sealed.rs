@@ -218,6 +218,21 @@ fn programs_are_told_in_json_and_by_exit_codes() {
         run.expect(code, "");
         serde_json::from_str::<serde_json::Value>(&run.out).unwrap()
     };
+    let again = json(
+        &[
+            "release",
+            "--epsilon",
+            "1",
+            "--engine",
+            "copula",
+            "--out",
+            "again",
+            "--json",
+        ],
+        0,
+    );
+    let written: serde_json::Value = serde_json::from_str(&here.read("again/report.json")).unwrap();
+    assert_eq!(again, written);
     let verified = json(
         &["ledger", "verify", LEDGER, "--release", "out", "--json"],
         0,

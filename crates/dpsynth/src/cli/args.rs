@@ -133,6 +133,9 @@ pub(super) struct Release {
     /// Folder to make; it must not exist
     #[arg(long, default_value = "release", value_name = "DIR")]
     pub(super) out: PathBuf,
+    /// Print the report as JSON, for programs
+    #[arg(long)]
+    pub(super) json: bool,
     /// Add no noise and charge nothing, to see what privacy costs; the result must not be published
     #[arg(long, hide = true)]
     pub(super) insecure_no_privacy: bool,

@@ -62,7 +62,11 @@ pub(super) fn run(args: &Release) -> Result<(), CliError> {
     };
     let report = release(request, &mut |progress: Progress| display.show(progress));
     display.finish();
-    print(&summary(&report?, &args.out));
+    let report = report?;
+    match args.json {
+        true => print(&report.to_json()),
+        false => print(&summary(&report, &args.out)),
+    }
     Ok(())
 }
 
