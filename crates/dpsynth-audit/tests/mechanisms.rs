@@ -51,7 +51,8 @@ fn the_bound_on_a_correct_gaussian_is_between_half_of_epsilon_and_epsilon() {
 
 #[test]
 fn the_bound_on_a_correct_gradient_step_is_between_half_of_epsilon_and_epsilon() {
-    for epsilon in [1.0, 3.0] {
+    // So many runs that luck does not decide: of four other seeds, none gave less than 0.57 of ε.
+    for (epsilon, runs) in [(1.0, 60_000), (3.0, 15_000)] {
         let crowd = Crowd {
             sampling_rate: 0.2,
             noise_multiplier: noise(0.2, epsilon),
@@ -62,7 +63,7 @@ fn the_bound_on_a_correct_gradient_step_is_between_half_of_epsilon_and_epsilon()
             noise_multiplier: noise(1.0, epsilon),
             canary: Canary::Opposed,
         };
-        reached(&alone, epsilon, 15_000);
+        reached(&alone, epsilon, runs);
     }
 }
 

@@ -5,6 +5,7 @@ use polars::prelude::{BooleanChunked, DataFrame, NewChunkedArray, PlSmallStr};
 use crate::columns::dtype;
 use crate::error::{RuleError, RuleField, RuleProblem};
 use crate::outcome::{Limits, RuleOutcome};
+use crate::repair::Repair;
 use crate::rules::{Rules, Test, fits};
 use crate::spec::Enforcement;
 use crate::unique::Seen;
@@ -23,7 +24,8 @@ impl Rules {
     /// # Guarantee
     ///
     /// Returns exactly `rows` rows, in the order drawn, each of which obeys every rule, or an
-    /// error. A drawn row that already obeys is delivered unchanged.
+    /// error. A drawn row that already obeys is delivered unchanged, unless it gave a value to a row
+    /// that needed it.
     ///
     /// # Errors
     ///
@@ -78,14 +80,21 @@ impl Rules {
             if count(&before) == 0 {
                 continue;
             }
+            // What is traded together is repaired for all of its rules.
+            let mut repaired = vec![(index, before.clone())];
+            if let Repair::Trade(trade) = repair {
+                for &other in trade.rules().iter().filter(|other| **other != index) {
+                    repaired.push((other, self.broken_by(other, &table)?));
+                }
+            }
             (rule.test.repair(repair, &mut table, &before, uniform))
                 .map_err(|_| self.unevaluable(index))?;
-            let after = self.broken_by(index, &table)?;
-            tally.rules[index].repaired += before
-                .iter()
-                .zip(&after)
-                .filter(|(before, after)| **before && !**after)
-                .count();
+            for (rule, before) in repaired {
+                let after = self.broken_by(rule, &table)?;
+                let pairs = before.iter().zip(&after);
+                tally.rules[rule].repaired +=
+                    pairs.filter(|(before, after)| **before && !**after).count();
+            }
             table = self.construct(table)?.0;
             changed = true;
         }

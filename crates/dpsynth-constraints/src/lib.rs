@@ -87,6 +87,7 @@ mod repair;
 mod rules;
 mod scales;
 mod spec;
+mod trade;
 mod unique;
 
 pub use condition::Condition;

@@ -1,15 +1,14 @@
 //! Changes to a row that make it obey a rule.
 
 use polars::prelude::{DataFrame, PolarsResult};
-use polars_lazy::prelude::{Expr, IntoLazy, NULL, col, lit, when};
+use polars_lazy::prelude::{Expr, IntoLazy, col, lit, when};
 
 use crate::columns::Cell;
+use crate::trade::Trade;
 
 /// How the rows that break a rule are changed.
 #[derive(Clone, Debug)]
 pub(crate) enum Repair {
-    /// Writes a literal, or a missing value, into a column.
-    Assign { column: String, cell: Option<Cell> },
     /// Moves a number to the nearer bound.
     Clip {
         column: String,
@@ -24,6 +23,9 @@ pub(crate) enum Repair {
         high: String,
         both_hold: Expr,
     },
+    /// Trades for a literal, or a missing value, with rows that need it less; where none is left, it
+    /// is written.
+    Trade(Trade),
 }
 
 impl Repair {
@@ -31,15 +33,6 @@ impl Repair {
     pub(crate) fn apply(&self, table: DataFrame, condition: &Expr) -> PolarsResult<DataFrame> {
         let broken = condition.clone().not().fill_null(lit(false));
         let changed = match self {
-            Self::Assign { column, cell } => {
-                let value = cell.as_ref().map_or_else(|| lit(NULL), Cell::literal);
-                vec![
-                    when(broken)
-                        .then(value)
-                        .otherwise(col(column))
-                        .alias(column),
-                ]
-            }
             Self::Clip { column, low, high } => {
                 let clipped = when(col(column).lt(low.literal()))
                     .then(low.literal())
@@ -72,6 +65,7 @@ impl Repair {
                         .alias(high),
                 ]
             }
+            Self::Trade(trade) => vec![trade.assign(broken)],
         };
         table.lazy().with_columns(changed).collect()
     }

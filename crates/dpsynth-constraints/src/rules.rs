@@ -82,6 +82,9 @@ impl Test {
         match self {
             Self::Combinations(combinations) => combinations.repair(table, uniform),
             Self::Condition(condition) => {
+                if let Repair::Trade(trade) = repair {
+                    trade.exchange(table, uniform)?;
+                }
                 *table = repair.apply(table.clone(), condition)?;
                 Ok(())
             }
@@ -254,7 +257,7 @@ pub(crate) fn evaluate(table: &DataFrame, plan: &Expr) -> PolarsResult<Column> {
 }
 
 /// Evaluates expressions to one value each for each row.
-fn evaluate_all(table: &DataFrame, plans: &[Expr]) -> PolarsResult<Vec<Column>> {
+pub(crate) fn evaluate_all(table: &DataFrame, plans: &[Expr]) -> PolarsResult<Vec<Column>> {
     let rows = table.height();
     // Polars divides many values by a number in another way than one, and the last digit can differ.
     // A row must be judged as it is among others, so that a single one is given company.

@@ -37,9 +37,8 @@ pub(super) fn between(
 /// Returns the columns that a rule's repair changes.
 fn written(draft: &Draft) -> BTreeSet<String> {
     match &draft.repair {
-        Ok(Repair::Assign { column, .. } | Repair::Clip { column, .. }) => {
-            BTreeSet::from([column.clone()])
-        }
+        Ok(Repair::Clip { column, .. }) => BTreeSet::from([column.clone()]),
+        Ok(Repair::Trade(trade)) => BTreeSet::from([trade.column().to_owned()]),
         Ok(Repair::Swap { low, high, .. }) => BTreeSet::from([low.clone(), high.clone()]),
         Ok(Repair::Own) => match &draft.claim {
             super::kinds::Claim::Scales { column, .. } => BTreeSet::from([column.clone()]),

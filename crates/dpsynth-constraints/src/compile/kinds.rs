@@ -15,7 +15,9 @@ use crate::expression::{Expression, Finding};
 use crate::extent::{Extent, order};
 use crate::repair::Repair;
 use crate::rules::Test;
+
 use crate::spec::{Enforcement, RuleKind, RuleSpec, Strictness};
+use crate::trade::Trade;
 
 /// A rule that fits the schema by itself.
 pub(super) struct Draft {
@@ -143,10 +145,12 @@ fn conditional(
             "its `then` is not `column = literal` or `column IS NULL` with what the column holds",
         ),
         Some(assigned) if derived.contains_key(&assigned.column) => Err(COMPUTED),
-        Some(assigned) => Ok(Repair::Assign {
-            column: assigned.column,
-            cell: assigned.cell,
-        }),
+        Some(assigned) => Ok(Repair::Trade(Trade::new(
+            when.plan.clone(),
+            assigned.column,
+            assigned.cell,
+            then.plan.clone(),
+        ))),
     };
     let mut reads = when.columns;
     reads.extend(then.columns);

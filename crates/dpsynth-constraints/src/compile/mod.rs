@@ -15,7 +15,8 @@ use crate::error::{RuleError, RuleField, RulePlace, RuleProblem};
 use crate::expression::Finding;
 use crate::repair::Repair;
 use crate::rules::{Rule, Rules, Test};
-use crate::spec::{Enforcement, RuleSpec};
+use crate::spec::{Enforcement, RuleKind, RuleSpec};
+use crate::trade::Trade;
 
 impl Rules {
     /// Checks rules against a schema.
@@ -74,6 +75,7 @@ impl Rules {
         errors.extend(conflicts::contradictions(&drafts, &specs, &columns));
         errors.extend(conflicts::circles(&drafts, &specs));
         conflicts::agree_on_multiples(&mut drafts);
+        trade_together(&mut drafts, &specs);
         let derivations = match conflicts::derivation_order(&drafts, &specs) {
             Ok(order) => order,
             Err(found) => {
@@ -103,6 +105,22 @@ impl Rules {
             derivations,
             interactions,
         })
+    }
+}
+
+/// Lets rules that set columns under one and the same condition trade all of them together.
+fn trade_together(drafts: &mut [(usize, Enforcement, Draft)], specs: &[RuleSpec]) {
+    let mut by_condition: BTreeMap<&str, Vec<(usize, &mut Trade)>> = BTreeMap::new();
+    for (index, enforcement, draft) in drafts {
+        if let (Enforcement::Repair, Ok(Repair::Trade(trade)), RuleKind::Conditional { when, .. }) =
+            (*enforcement, &mut draft.repair, &specs[*index].kind)
+        {
+            let together = by_condition.entry(when.trim()).or_default();
+            together.push((*index, trade));
+        }
+    }
+    for trades in by_condition.values_mut() {
+        Trade::join(trades);
     }
 }
 

@@ -3,6 +3,7 @@
 mod ends;
 #[path = "../support/mod.rs"]
 mod support;
+mod trades;
 
 use std::num::NonZeroU32;
 

@@ -17,9 +17,10 @@
 //!
 //! # The decision
 //!
-//! `v < a(x)` is decided exactly, in three stages that agree with each other:
+//! One word of 64 bits proposes: its digits name the strip, the place in it, the first digits of v and
+//! the sign. `v < a(x)` is decided exactly, in three stages that agree with each other:
 //!
-//! 1. 32 digits of v against `quick`, an integer lower bound of 2^32 · a at the right end;
+//! 1. 12 digits of v against `quick`, an integer lower bound of 2^12 · a at the right end;
 //! 2. double precision against 64 digits of v. Its error is below 2^-45; only differences above
 //!    `slack` = 2^-40 are decided;
 //! 3. digits of v and x, and digits of the exponential, until the intervals no longer overlap.
@@ -35,6 +36,7 @@
 //! Tables hold nothing but integers and doubles made from them by exact conversions, so the same
 //! key gives the same draws on every platform.
 
+mod lanes;
 mod table;
 
 use dashu_int::UBig;
@@ -44,6 +46,7 @@ use super::lazy::{LazyDigits, LazyPlace};
 use crate::random::Words;
 use table::{ENVELOPE_DIGITS, Strip, TWO_TO_MINUS_64};
 
+pub(super) use lanes::{LANES, Lanes};
 pub(super) use table::Strips;
 
 /// What a draw knows of |Z|: it lies between `low` and `high`, in units of 2^-[`PLACE_DIGITS`].
@@ -77,22 +80,22 @@ pub(super) enum Draw {
 }
 
 impl<const BITS: u32> Strips<BITS> {
-    /// Digits of the place within a strip that the first word holds.
-    pub(super) const WITHIN_DIGITS: usize = 63 - BITS as usize;
+    /// Digits of the place within a strip that a word holds, beside those of the column, of the
+    /// trial and the sign.
+    pub(super) const WITHIN_DIGITS: usize = (63 - BITS - TRIAL_DIGITS) as usize;
 
     /// Draws |Z| and a sign, exactly.
     #[inline(always)]
     pub(super) fn draw(&self, rng: &mut impl Words) -> Draw {
         let strips = self.levels[0].as_slice();
         loop {
-            let (word, trial) = rng.next_u64_and_u32();
-            let column = (word >> (64 - BITS)) as usize;
-            if let Some(strip) = strips.get(column)
-                && trial < strip.quick
+            let word = rng.next_u64();
+            if let Some(strip) = strips.get(column::<BITS>(word))
+                && trial(word) < strip.quick
             {
                 return Draw::Quick(place::<BITS>(strip, word));
             }
-            if let Some(draw) = self.decide(word, trial, rng) {
+            if let Some(draw) = self.decide(word, rng) {
                 return draw;
             }
         }
@@ -101,16 +104,17 @@ impl<const BITS: u32> Strips<BITS> {
     /// The later stages and the deeper levels, for a proposal that the first stage left open.
     #[cold]
     #[inline(never)]
-    fn decide(&self, mut word: u64, mut trial: u32, rng: &mut impl Words) -> Option<Draw> {
+    fn decide(&self, mut word: u64, rng: &mut impl Words) -> Option<Draw> {
         // The sign is the lowest bit of the first word, whatever the level.
         let negative = word & 1 == 1;
         let mut exponent = 0;
         for (strips, peaks) in self.levels.iter().zip(&self.peaks) {
             exponent += BITS;
-            let column = (word >> (64 - BITS)) as usize;
+            let column = column::<BITS>(word);
             if let Some(strip) = strips.get(column) {
-                let trial = (u64::from(trial) << 32) | u64::from(rng.next_u32());
-                let within = (word << BITS) >> (BITS + 1);
+                let rest = rng.next_u64() >> TRIAL_DIGITS;
+                let trial = (u64::from(trial(word)) << (64 - TRIAL_DIGITS)) | rest;
+                let within = within::<BITS>(word);
                 let place = LazyPlace {
                     left: u64::from(strip.left),
                     width: strip.width,
@@ -128,7 +132,7 @@ impl<const BITS: u32> Strips<BITS> {
                     .resolve(place, trial, exponent, rng)
                     .map(|place| Draw::Slow(place, negative));
             }
-            (word, trial) = (rng.next_u64(), rng.next_u32());
+            word = rng.next_u64();
         }
         // Beyond the last level: width 1, and each strip half as likely as the one before.
         let mut strip = u64::from(word.trailing_zeros());
@@ -180,12 +184,30 @@ impl<const BITS: u32> Strips<BITS> {
     }
 }
 
-/// Where in the strip the first word points.
+/// Column of its level that a word proposes: its first digits.
+#[inline(always)]
+fn column<const BITS: u32>(word: u64) -> usize {
+    (word >> (64 - BITS)) as usize
+}
+
+/// Place in the strip that it proposes: the digits after those of the column.
+#[inline(always)]
+fn within<const BITS: u32>(word: u64) -> u64 {
+    (word << BITS) >> (BITS + TRIAL_DIGITS + 1)
+}
+
+/// The first digits of v: those before the last, which is the sign.
+#[inline(always)]
+fn trial(word: u64) -> u32 {
+    (word >> 1) as u32 & ((1 << TRIAL_DIGITS) - 1)
+}
+
+/// Where in the strip a word points.
 #[inline(always)]
 fn place<const BITS: u32>(strip: &Strip, word: u64) -> Place {
-    let within = (word << BITS) >> (BITS + 1);
-    // Units of 2^-(GRID + 63 - BITS) become units of 2^-PLACE_DIGITS.
-    let excess = LazyPlace::GRID as u32 + 63 - BITS - PLACE_DIGITS;
+    let within = within::<BITS>(word);
+    // Units of 2^-(GRID + WITHIN_DIGITS) become units of 2^-PLACE_DIGITS.
+    let excess = (LazyPlace::GRID + Strips::<BITS>::WITHIN_DIGITS) as u32 - PLACE_DIGITS;
     let beyond = (u128::from(strip.width) * u128::from(within)) >> excess;
     // OK because the strips end at 12, and 12·2^60 < 2^64.
     let low = (u64::from(strip.left) << (PLACE_DIGITS - LazyPlace::GRID as u32)) + beyond as u64;
@@ -199,6 +221,9 @@ fn place<const BITS: u32>(strip: &Strip, word: u64) -> Place {
         within,
     }
 }
+
+/// Digits of v in a word.
+const TRIAL_DIGITS: u32 = 12;
 
 /// Binary digits of a [`Place`]'s bounds after the point.
 pub(super) const PLACE_DIGITS: u32 = 60;

@@ -8,15 +8,6 @@ use super::secret::SecretRng;
 pub(crate) trait Words {
     /// Draws 64 random bits.
     fn next_u64(&mut self) -> u64;
-
-    /// Draws 32 random bits.
-    fn next_u32(&mut self) -> u32;
-
-    /// Draws 64 random bits and then 32.
-    #[inline(always)]
-    fn next_u64_and_u32(&mut self) -> (u64, u32) {
-        (self.next_u64(), self.next_u32())
-    }
 }
 
 impl Words for SecretRng {
@@ -24,18 +15,14 @@ impl Words for SecretRng {
     fn next_u64(&mut self) -> u64 {
         SecretRng::next_u64(self)
     }
-
-    #[inline]
-    fn next_u32(&mut self) -> u32 {
-        SecretRng::next_u32(self)
-    }
 }
 
 /// The words of a stream in their order, fetched many at a time. What is left is wiped, and lost
 /// to the stream, when this is dropped.
 pub(crate) struct FetchedWords<'a> {
     rng: &'a mut SecretRng,
-    bytes: [u8; FETCHED],
+    /// Room for what is left of one fetch, and the next.
+    bytes: [u8; LEFT + FETCHED],
     next: usize,
 }
 
@@ -43,41 +30,48 @@ impl<'a> FetchedWords<'a> {
     pub(crate) fn new(rng: &'a mut SecretRng) -> Self {
         Self {
             rng,
-            bytes: [0; FETCHED],
-            next: FETCHED,
+            bytes: [0; LEFT + FETCHED],
+            next: LEFT + FETCHED,
         }
     }
 
+    /// The next eight words, which are not taken yet.
+    #[inline(always)]
+    pub(crate) fn coming(&mut self) -> [u64; 8] {
+        if self.next + LEFT > LEFT + FETCHED {
+            self.fetch();
+        }
+        let mut words = [0; 8];
+        let bytes = &self.bytes[self.next..self.next + LEFT];
+        for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        words
+    }
+
+    /// Takes so many of the words that are [`coming`](Self::coming).
+    #[inline(always)]
+    pub(crate) fn take(&mut self, words: usize) {
+        self.next += 8 * words;
+    }
+
+    /// Fetches words behind those that are left, fewer than eight.
     #[cold]
     #[inline(never)]
     fn fetch(&mut self) {
-        self.rng.fill_bytes(&mut self.bytes);
-        self.next = 0;
+        let left = LEFT + FETCHED - self.next;
+        self.bytes.copy_within(self.next.., LEFT - left);
+        self.rng.fill_bytes(&mut self.bytes[LEFT..]);
+        self.next = LEFT - left;
     }
 }
 
 impl Words for FetchedWords<'_> {
     #[inline(always)]
-    fn next_u64_and_u32(&mut self) -> (u64, u32) {
-        if self.next + 12 > FETCHED {
-            return (self.next_u64(), self.next_u32());
-        }
-        let bytes = &self.bytes[self.next..self.next + 12];
-        self.next += 12;
-        (le_u64(&bytes[..8]), le_u32(&bytes[8..]))
-    }
-
     fn next_u64(&mut self) -> u64 {
-        let low = u64::from(self.next_u32());
-        low | u64::from(self.next_u32()) << 32
-    }
-
-    fn next_u32(&mut self) -> u32 {
-        if self.next == FETCHED {
-            self.fetch();
-        }
-        self.next += 4;
-        le_u32(&self.bytes[self.next - 4..self.next])
+        let word = self.coming()[0];
+        self.take(1);
+        word
     }
 }
 
@@ -87,18 +81,10 @@ impl Drop for FetchedWords<'_> {
     }
 }
 
-#[inline(always)]
-fn le_u32(bytes: &[u8]) -> u32 {
-    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
-}
-
-#[inline(always)]
-fn le_u64(bytes: &[u8]) -> u64 {
-    u64::from(le_u32(bytes)) | u64::from(le_u32(&bytes[4..])) << 32
-}
-
+/// Bytes of eight words.
+const LEFT: usize = 64;
 /// Bytes that are fetched together: a whole number of words, and of the generator's blocks.
-const FETCHED: usize = 768;
+const FETCHED: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -110,13 +96,13 @@ mod tests {
         let open = || SecretKey::fixed(9).stream(Purpose::GradientNoise, 1, 2);
         let (mut rng, mut fetching) = (open(), open());
         let mut fetched = FetchedWords::new(&mut fetching);
-        // An odd number of single words now and then, so that the end of a fetch falls everywhere.
+        // Another number each time, so that the end of a fetch falls everywhere.
         for round in 0..2000 {
-            if round % 5 == 0 {
-                assert_eq!(fetched.next_u32(), rng.next_u32());
+            let coming = fetched.coming();
+            for word in &coming[..round % 9] {
+                assert_eq!(*word, rng.next_u64());
             }
-            let words = fetched.next_u64_and_u32();
-            assert_eq!(words, (rng.next_u64(), rng.next_u32()));
+            fetched.take(round % 9);
             if round % 7 == 0 {
                 assert_eq!(fetched.next_u64(), rng.next_u64());
             }

@@ -7,6 +7,8 @@ use dashu_int::UBig;
 use crate::noise::exponential::bell;
 use crate::noise::lazy::LazyPlace;
 
+use super::TRIAL_DIGITS;
+
 /// Strips with `2^BITS` columns on each level.
 pub(in crate::noise) struct Strips<const BITS: u32> {
     pub(super) levels: Vec<Vec<Strip>>,
@@ -26,7 +28,7 @@ pub(super) struct Strip {
     pub(super) left: u32,
     /// Width, in the same units.
     pub(super) width: u32,
-    /// A lower bound of 2^32 · a(right end).
+    /// A lower bound of 2^[`TRIAL_DIGITS`] · a(right end), below 2^[`TRIAL_DIGITS`].
     pub(super) quick: u32,
 }
 
@@ -96,7 +98,8 @@ impl<const BITS: u32> Strips<BITS> {
                 strips.push(Strip {
                     left,
                     width,
-                    quick: ((share(&bell_at_right.0) >> 32) as u32).min(cut.most_quick),
+                    quick: ((share(&bell_at_right.0) >> (64 - TRIAL_DIGITS)) as u32)
+                        .min(cut.most_quick),
                 });
                 heights.push(share(&bell_at_left.0) as f64 * TWO_TO_MINUS_64);
                 (left, bell_at_left) = (right, bell_at_right);
