@@ -15,13 +15,14 @@ const RIGHT: usize = 32;
 /// A matrix of 16-bit integers as the product reads it: rows in pairs, columns in panels.
 ///
 /// Element `[row][column]` lies at panel `column / width`, pair `row / 2`, place
-/// `column % width`, half `row % 2`. What no row or column fills is zero.
+/// `column % width`; that of an even row is the lower half, that of an odd one the upper. What no row or
+/// column fills is zero.
 pub(crate) struct PairedRows<const WIDTH: usize> {
     columns: usize,
     /// Pairs from the start of one panel to that of the next: two more than there are, so that
     /// panels do not fall on the same lines of the cache.
     stride: usize,
-    values: Vec<[i16; 2]>,
+    values: Vec<i32>,
 }
 
 /// The left operand: its columns are the rows of the product.
@@ -37,38 +38,50 @@ impl<const WIDTH: usize> PairedRows<WIDTH> {
         Self {
             columns,
             stride,
-            values: vec![[0; 2]; columns.div_ceil(WIDTH) * stride * WIDTH],
+            values: vec![0; columns.div_ceil(WIDTH) * stride * WIDTH],
         }
     }
 
     /// Writes consecutive rows, the first of which is even; `rows` is row-major.
+    // Panel by panel, so that memory is written in order: what is read is close at hand.
     #[inline(always)]
     pub(crate) fn write(&mut self, first_row: usize, rows: &[i16]) {
         let (columns, stride) = (self.columns, self.stride);
-        for (index, pair) in rows.chunks_exact(2 * columns).enumerate() {
-            let (even, odd) = pair.split_at(columns);
-            let pair = first_row / 2 + index;
-            let (even_panels, even_rest) = even.as_chunks::<WIDTH>();
-            let (odd_panels, odd_rest) = odd.as_chunks::<WIDTH>();
-            for (panel, (even, odd)) in even_panels.iter().zip(odd_panels).enumerate() {
-                let out = &mut self.values[(panel * stride + pair) * WIDTH..][..WIDTH];
-                for place in 0..WIDTH {
-                    out[place] = [even[place], odd[place]];
+        for (panel, start) in (0..columns).step_by(WIDTH).enumerate() {
+            let out = &mut self.values[(panel * stride + first_row / 2) * WIDTH..];
+            let pairs = rows.chunks_exact(2 * columns);
+            for (out, pair) in out.as_chunks_mut::<WIDTH>().0.iter_mut().zip(pairs) {
+                let (even, odd) = pair.split_at(columns);
+                let (even, odd) = (&even[start..], &odd[start..]);
+                // All of them before the first is stored, because the compiler vectorises that.
+                let mut words = [0; WIDTH];
+                match (even.first_chunk::<WIDTH>(), odd.first_chunk::<WIDTH>()) {
+                    (Some(even), Some(odd)) => {
+                        for place in 0..WIDTH {
+                            words[place] = paired(even[place], odd[place]);
+                        }
+                    }
+                    _ => {
+                        for ((word, &even), &odd) in words.iter_mut().zip(even).zip(odd) {
+                            *word = paired(even, odd);
+                        }
+                    }
                 }
-            }
-            if !even_rest.is_empty() {
-                let out = &mut self.values[(even_panels.len() * stride + pair) * WIDTH..];
-                for ((out, &even), &odd) in out.iter_mut().zip(even_rest).zip(odd_rest) {
-                    *out = [even, odd];
-                }
+                *out = words;
             }
         }
     }
 
-    fn panel(&self, index: usize, rows: usize) -> &[[i16; 2]] {
+    fn panel(&self, index: usize, rows: usize) -> &[i32] {
         let start = index * self.stride * WIDTH;
         &self.values[start..start + rows / 2 * WIDTH]
     }
+}
+
+/// Two elements in one word, which is how vectors of them are put together.
+#[inline(always)]
+fn paired(even: i16, odd: i16) -> i32 {
+    (i32::from(even) & 0xffff) | (i32::from(odd) << 16)
 }
 
 /// Adds `leftᵀ · right` over the first `rows` rows to `totals`, which has one row for each column
@@ -116,11 +129,7 @@ fn add_product_with(
                 .chunks(CHUNK_PAIRS * LEFT)
                 .zip(right_values.chunks(CHUNK_PAIRS * RIGHT))
             {
-                let mut part = [0i32; LEFT * RIGHT];
-                tile(left, right, &mut part);
-                for (sum, &part) in sums.iter_mut().zip(&part) {
-                    *sum += i64::from(part);
-                }
+                tile(left, right, &mut sums);
             }
             let rows = totals[left_start * right.columns..].chunks_mut(right.columns);
             for (row, sums) in rows.zip(sums.chunks_exact(RIGHT)) {
@@ -136,54 +145,55 @@ fn add_row(totals: &mut [i64], sums: &[i64]) {
     }
 }
 
-/// Sums of one tile, row by row.
-type Tile = [i32; LEFT * RIGHT];
+/// Sums of one tile, row by row. To them is added what [`CHUNK_PAIRS`] pairs at most add up to in 32
+/// bits.
+type Tile = [i64; LEFT * RIGHT];
 
-fn tile_plain(left: &[[i16; 2]], right: &[[i16; 2]], sums: &mut Tile) {
+fn tile_plain(left: &[i32], right: &[i32], sums: &mut Tile) {
+    let mut part = [0i32; LEFT * RIGHT];
     for (left, right) in left.chunks_exact(LEFT).zip(right.chunks_exact(RIGHT)) {
-        for (sums, a) in sums.chunks_exact_mut(RIGHT).zip(left) {
-            for (sum, b) in sums.iter_mut().zip(right) {
-                *sum += i32::from(a[0]) * i32::from(b[0]) + i32::from(a[1]) * i32::from(b[1]);
+        for (part, &a) in part.chunks_exact_mut(RIGHT).zip(left) {
+            for (sum, &b) in part.iter_mut().zip(right) {
+                *sum += i32::from(a as i16) * i32::from(b as i16) + (a >> 16) * (b >> 16);
             }
         }
+    }
+    for (sum, part) in sums.iter_mut().zip(part) {
+        *sum += i64::from(part);
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m256i, __m512i, _mm256_add_epi32, _mm256_loadu_si256, _mm256_madd_epi16,
-        _mm256_set1_epi32, _mm256_setzero_si256, _mm256_storeu_si256, _mm512_dpwssd_epi32,
-        _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
+        __m128i, __m256i, __m512i, _mm256_add_epi32, _mm256_add_epi64, _mm256_castsi256_si128,
+        _mm256_cvtepi32_epi64, _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16,
+        _mm256_set1_epi32, _mm256_setzero_si256, _mm256_storeu_si256, _mm512_add_epi64,
+        _mm512_castsi512_si256, _mm512_cvtepi32_epi64, _mm512_dpwssd_epi32,
+        _mm512_extracti64x4_epi64, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_si512,
+        _mm512_storeu_si512,
     };
 
     use super::{Instructions, LEFT, RIGHT, Tile, instructions};
 
-    /// Two 16-bit halves as the 32-bit lane that the instructions read.
-    #[inline(always)]
-    fn lane(pair: [i16; 2]) -> i32 {
-        // SAFETY: both have four bytes, and every pattern of them is an integer.
-        unsafe { std::mem::transmute(pair) }
-    }
-
-    pub(super) fn tile_avx512_checked(left: &[[i16; 2]], right: &[[i16; 2]], sums: &mut Tile) {
+    pub(super) fn tile_avx512_checked(left: &[i32], right: &[i32], sums: &mut Tile) {
         assert_eq!(instructions(), Instructions::Avx512);
         // SAFETY: the machine has these instructions.
         unsafe { tile_avx512(left, right, sums) }
     }
 
-    pub(super) fn tile_avx2_checked(left: &[[i16; 2]], right: &[[i16; 2]], sums: &mut Tile) {
+    pub(super) fn tile_avx2_checked(left: &[i32], right: &[i32], sums: &mut Tile) {
         assert_ne!(instructions(), Instructions::Baseline);
         // SAFETY: the machine has these instructions.
         unsafe { tile_avx2(left, right, sums) }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    fn tile_avx512(left: &[[i16; 2]], right: &[[i16; 2]], sums: &mut Tile) {
+    fn tile_avx512(left: &[i32], right: &[i32], sums: &mut Tile) {
         let mut lanes = [[_mm512_setzero_si512(); 2]; LEFT];
         for (left, right) in left.chunks_exact(LEFT).zip(right.chunks_exact(RIGHT)) {
             let (low, high) = right.split_at(RIGHT / 2);
-            // SAFETY: each half holds 16 pairs of 4 bytes, which is one vector.
+            // SAFETY: each half holds 16 words of 4 bytes, which is one vector.
             let (low, high) = unsafe {
                 (
                     _mm512_loadu_si512(low.as_ptr().cast::<__m512i>()),
@@ -191,28 +201,39 @@ mod x86 {
                 )
             };
             for (lanes, &pair) in lanes.iter_mut().zip(left) {
-                let pair = _mm512_set1_epi32(lane(pair));
+                let pair = _mm512_set1_epi32(pair);
                 lanes[0] = _mm512_dpwssd_epi32(lanes[0], pair, low);
                 lanes[1] = _mm512_dpwssd_epi32(lanes[1], pair, high);
             }
         }
         for (sums, lanes) in sums.chunks_exact_mut(RIGHT).zip(lanes) {
             for (sums, lanes) in sums.chunks_exact_mut(16).zip(lanes) {
-                // SAFETY: the chunk holds 16 integers of 4 bytes, which is one vector.
-                unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast::<__m512i>(), lanes) };
+                let halves = [
+                    _mm512_castsi512_si256(lanes),
+                    _mm512_extracti64x4_epi64::<1>(lanes),
+                ];
+                for (sums, half) in sums.chunks_exact_mut(8).zip(halves) {
+                    let place = sums.as_mut_ptr().cast::<__m512i>();
+                    // SAFETY: the chunk holds 8 integers of 8 bytes, which is one vector.
+                    unsafe {
+                        let sum = _mm512_loadu_si512(place);
+                        let sum = _mm512_add_epi64(sum, _mm512_cvtepi32_epi64(half));
+                        _mm512_storeu_si512(place, sum);
+                    }
+                }
             }
         }
     }
 
     #[target_feature(enable = "avx2")]
-    fn tile_avx2(left: &[[i16; 2]], right: &[[i16; 2]], sums: &mut Tile) {
+    fn tile_avx2(left: &[i32], right: &[i32], sums: &mut Tile) {
         // Sixteen registers hold four by two vectors of sums and what is multiplied.
         for (half, sums) in sums.chunks_exact_mut(4 * RIGHT).enumerate() {
             for quarter in 0..2 {
                 let mut lanes = [[_mm256_setzero_si256(); 2]; 4];
                 for (left, right) in left.chunks_exact(LEFT).zip(right.chunks_exact(RIGHT)) {
                     let (low, high) = right[16 * quarter..16 * quarter + 16].split_at(8);
-                    // SAFETY: each half holds 8 pairs of 4 bytes, which is one vector.
+                    // SAFETY: each half holds 8 words of 4 bytes, which is one vector.
                     let (low, high) = unsafe {
                         (
                             _mm256_loadu_si256(low.as_ptr().cast::<__m256i>()),
@@ -220,7 +241,7 @@ mod x86 {
                         )
                     };
                     for (lanes, &pair) in lanes.iter_mut().zip(&left[4 * half..]) {
-                        let pair = _mm256_set1_epi32(lane(pair));
+                        let pair = _mm256_set1_epi32(pair);
                         lanes[0] = _mm256_add_epi32(lanes[0], _mm256_madd_epi16(pair, low));
                         lanes[1] = _mm256_add_epi32(lanes[1], _mm256_madd_epi16(pair, high));
                     }
@@ -228,8 +249,19 @@ mod x86 {
                 for (sums, lanes) in sums.chunks_exact_mut(RIGHT).zip(lanes) {
                     let sums = sums[16 * quarter..16 * quarter + 16].chunks_exact_mut(8);
                     for (sums, lanes) in sums.zip(lanes) {
-                        // SAFETY: the chunk holds 8 integers of 4 bytes, which is one vector.
-                        unsafe { _mm256_storeu_si256(sums.as_mut_ptr().cast::<__m256i>(), lanes) };
+                        let halves: [__m128i; 2] = [
+                            _mm256_castsi256_si128(lanes),
+                            _mm256_extracti128_si256::<1>(lanes),
+                        ];
+                        for (sums, half) in sums.chunks_exact_mut(4).zip(halves) {
+                            let place = sums.as_mut_ptr().cast::<__m256i>();
+                            // SAFETY: the chunk holds 4 integers of 8 bytes, which is one vector.
+                            unsafe {
+                                let sum = _mm256_loadu_si256(place);
+                                let sum = _mm256_add_epi64(sum, _mm256_cvtepi32_epi64(half));
+                                _mm256_storeu_si256(place, sum);
+                            }
+                        }
                     }
                 }
             }

@@ -7,12 +7,12 @@ use super::model::{LayerInput, LayerShape, LayerwiseModel};
 use super::poisson::PoissonSampler;
 use super::quantise::CLIP_NORM_ON_GRID;
 use super::times::{StepTimes, Stopwatch};
-use super::worker::{SumTask, Workers, thread_count};
+use super::worker::{Parts, SumTask, Workers, thread_count};
 use crate::boundary::{Private, Released};
 use crate::mechanism::DpSgd;
 use crate::noise::RoundedGaussian;
 use crate::paid::{Authorized, MechanismError, Taint};
-use crate::random::{Purpose, SecretKey};
+use crate::random::Purpose;
 use crate::records::Records;
 
 /// Parameters whose noise comes from one stream.
@@ -133,17 +133,63 @@ impl Step<'_> {
             key: &self.authorized.key,
             step: self.index,
         };
-        let (mut totals, mut times) = task.sum(&sampled, self.workers);
+        let (parts, mut times) = task.sum(&sampled, self.workers);
         times.sample = sampling;
-        if self.authorized.taint != Some(Taint::NoNoise) {
-            times.noise = add_noise(&mut totals, &noise, &self.authorized.key, self.index);
-        }
+        let noise = (self.authorized.taint != Some(Taint::NoNoise)).then_some(noise);
         let unit = sgd.clip_norm.value() / CLIP_NORM_ON_GRID;
-        let sum = totals
-            .iter()
-            .map(|&sum| (sum as f64 * unit) as f32)
-            .collect();
+        let mut sum = vec![0.0; weights.len()];
+        times.add(&self.finish(&parts, noise, unit, &mut sum));
+        self.workers.keep(parts);
         Ok((Released::by_mechanism(sum), times))
+    }
+
+    /// Adds up the parts of the sum, adds an independent rounded Gaussian to every coordinate, and takes
+    /// the result to gradient units, of which `unit` is a step of the grid.
+    fn finish(
+        &self,
+        parts: &Parts,
+        noise: Option<RoundedGaussian>,
+        unit: f64,
+        sum: &mut [f32],
+    ) -> StepTimes {
+        let blocks = Mutex::new(sum.chunks_mut(NOISE_BLOCK).enumerate());
+        // Each block has a stream of its own, so it does not matter which thread takes it.
+        let work = || {
+            let mut totals = [0; NOISE_BLOCK];
+            let mut times = StepTimes::default();
+            let mut watch = Stopwatch::start();
+            loop {
+                // OK because nothing panics while the lock is held, so it is never poisoned.
+                let next = blocks.lock().expect("queue of blocks").next();
+                let Some((block, sum)) = next else {
+                    return times;
+                };
+                let totals = &mut totals[..sum.len()];
+                totals.fill(0);
+                parts.add_to(block * NOISE_BLOCK, totals);
+                watch.lap(&mut times.product);
+                if let Some(noise) = &noise {
+                    let key = &self.authorized.key;
+                    let mut rng = key.stream(Purpose::GradientNoise, self.index, block as u32);
+                    noise.add_to(totals, &mut rng);
+                    watch.lap(&mut times.noise);
+                }
+                for (sum, &total) in sum.iter_mut().zip(&*totals) {
+                    *sum = (total as f64 * unit) as f32;
+                }
+            }
+        };
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..thread_count()).map(|_| scope.spawn(work)).collect();
+            let mut times = work();
+            for other in others {
+                let part = other
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                times.add(&part);
+            }
+            times
+        })
     }
 
     /// Draws each unit with exactly the probability that the accountant was told.
@@ -176,38 +222,6 @@ fn check_shapes(
     } else {
         Err(MechanismError::ModelMismatch)
     }
-}
-
-/// Adds an independent rounded Gaussian to every coordinate; returns the seconds that it took,
-/// added up over threads.
-fn add_noise(totals: &mut [i64], noise: &RoundedGaussian, key: &SecretKey, step: u32) -> f64 {
-    let blocks = Mutex::new(totals.chunks_mut(NOISE_BLOCK).enumerate());
-    // Each block has a stream of its own, so it does not matter which thread takes it.
-    let work = || {
-        let mut watch = Stopwatch::start();
-        let mut seconds = 0.0;
-        loop {
-            // OK because nothing panics while the lock is held, so it is never poisoned.
-            let next = blocks.lock().expect("queue of blocks").next();
-            let Some((block, values)) = next else { break };
-            let mut rng = key.stream(Purpose::GradientNoise, step, block as u32);
-            noise.add_to(values, &mut rng);
-        }
-        watch.lap(&mut seconds);
-        seconds
-    };
-    thread::scope(|scope| {
-        let others: Vec<_> = (1..thread_count()).map(|_| scope.spawn(work)).collect();
-        let own = work();
-        others
-            .into_iter()
-            .map(|other| {
-                other
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .fold(own, |sum, seconds| sum + seconds)
-    })
 }
 
 #[cfg(test)]

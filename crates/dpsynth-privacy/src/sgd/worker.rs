@@ -19,6 +19,30 @@ use crate::records::Records;
 #[derive(Default)]
 pub(crate) struct Workers(Mutex<Vec<Worker>>);
 
+impl Workers {
+    /// Keeps the memory for the next step.
+    pub(crate) fn keep(&self, parts: Parts) {
+        if let Ok(mut kept) = self.0.lock() {
+            kept.extend(parts.0);
+        }
+    }
+}
+
+/// The sum of one step, in the parts that the threads computed.
+pub(crate) struct Parts(Vec<Worker>);
+
+impl Parts {
+    /// Adds the coordinates from `first` on to `totals`, modulo 2^64.
+    pub(crate) fn add_to(&self, first: usize, totals: &mut [i64]) {
+        for part in &self.0 {
+            let part = &part.sum.totals()[first..first + totals.len()];
+            for (total, &value) in totals.iter_mut().zip(part) {
+                *total = total.wrapping_add(value);
+            }
+        }
+    }
+}
+
 /// What the sum of one step is made of, besides the sample.
 pub(crate) struct SumTask<'a, M: LayerwiseModel> {
     pub(crate) records: &'a Records,
@@ -32,7 +56,7 @@ pub(crate) struct SumTask<'a, M: LayerwiseModel> {
 
 impl<M: LayerwiseModel> SumTask<'_, M> {
     /// Sums the clipped contributions of the sampled units, as integers on the grid.
-    pub(crate) fn sum(&self, sampled: &[u32], workers: &Workers) -> (Vec<i64>, StepTimes) {
+    pub(crate) fn sum(&self, sampled: &[u32], workers: &Workers) -> (Parts, StepTimes) {
         let blocks = pack(self.records, sampled);
         let next = AtomicUsize::new(0);
         let threads = thread_count().min(blocks.len()).max(1);
@@ -58,18 +82,12 @@ impl<M: LayerwiseModel> SumTask<'_, M> {
             }
             done
         });
-        let mut totals = vec![0i64; self.weights.len()];
         let mut times = StepTimes::default();
-        for (worker, part) in &done {
-            times.add(part);
-            for (total, &value) in totals.iter_mut().zip(worker.sum.totals()) {
-                *total = total.wrapping_add(value);
-            }
-        }
-        if let Ok(mut kept) = workers.0.lock() {
-            kept.extend(done.into_iter().map(|(worker, _)| worker));
-        }
-        (totals, times)
+        let parts = done.into_iter().map(|(worker, part)| {
+            times.add(&part);
+            worker
+        });
+        (Parts(parts.collect()), times)
     }
 
     /// Takes working memory of an earlier step that fits, or makes some.
@@ -246,9 +264,7 @@ impl Draws {
     }
 
     fn fill(&mut self, rng: &mut SecretRng) {
-        self.words
-            .iter_mut()
-            .for_each(|word| *word = rng.next_u32());
+        rng.fill_words(&mut self.words);
         standard_normals(&self.words, self.normals_per_row, &mut self.normals);
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::insecure;
 use crate::mechanism::Mechanism;
 use crate::numbers::{ClipNorm, NoiseMultiplier, SamplingRate, StepCount};
-use crate::random::PublicRng;
+use crate::random::{PublicRng, SecretKey};
 use crate::records::Records;
 use crate::sgd::model::{BLOCK_ROWS, Block, LayerFactors};
 use crate::unit::PrivacyUnit;
@@ -121,17 +121,21 @@ fn sum_with(
     clip_norm: f64,
     workers: &Workers,
 ) -> Vec<i64> {
-    SumTask::<Hostile> {
+    let weights = weights(shape);
+    let task = SumTask::<Hostile> {
         records,
         layers: &Hostile::layers(shape),
         shape,
-        weights: &weights(shape),
+        weights: &weights,
         clip_norm,
         key: &SecretKey::fixed(1),
         step: 0,
-    }
-    .sum(sampled, workers)
-    .0
+    };
+    let (parts, _) = task.sum(sampled, workers);
+    let mut totals = vec![0; weights.len()];
+    parts.add_to(0, &mut totals);
+    workers.keep(parts);
+    totals
 }
 
 fn squared_distance(first: &[i64], second: &[i64]) -> i128 {
@@ -227,7 +231,9 @@ fn rows_that_cancel_cannot_escape_the_bound() {
         key: &SecretKey::fixed(1),
         step: 0,
     };
-    let (total, _) = task.sum(&[0], &Workers::default());
+    let (parts, _) = task.sum(&[0], &Workers::default());
+    let mut total = [0; 6];
+    parts.add_to(0, &mut total);
     assert!(squared_distance(&total, &[0; 6]) <= 1i128 << 48);
 }
 
