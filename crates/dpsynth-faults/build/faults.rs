@@ -169,8 +169,13 @@ pub(crate) const FAULTS: &[Fault] = &[
             ),
             (
                 "sgd/step.rs",
-                "        times.sample = sampling;\n",
-                "        times.sample = sampling;\n        if self.authorized.key.on(FAULT) {\n            let norm = totals.iter().map(|&x| (x as f64).powi(2)).sum::<f64>().sqrt();\n            let scale = (CLIP_NORM_ON_GRID / norm).min(1.0);\n            totals.iter_mut().for_each(|x| *x = (*x as f64 * scale) as i64);\n        }\n",
+                "        let blocks = Mutex::new(sum.chunks_mut(NOISE_BLOCK).enumerate());\n",
+                "        let length = sum.len();\n        let blocks = Mutex::new(sum.chunks_mut(NOISE_BLOCK).enumerate());\n",
+            ),
+            (
+                "sgd/step.rs",
+                "                parts.add_to(block * NOISE_BLOCK, totals);\n",
+                "                parts.add_to(block * NOISE_BLOCK, totals);\n                if self.authorized.key.on(FAULT) {\n                    let mut all = vec![0i64; length];\n                    parts.add_to(0, &mut all);\n                    let norm = all.iter().map(|&x| (x as f64).powi(2)).sum::<f64>().sqrt();\n                    let scale = (CLIP_NORM_ON_GRID / norm).min(1.0);\n                    totals.iter_mut().for_each(|x| *x = (*x as f64 * scale) as i64);\n                }\n",
             ),
         ],
     },
@@ -224,8 +229,8 @@ pub(crate) const FAULTS: &[Fault] = &[
         what: "every step draws its noise from one stream",
         edits: &[(
             "sgd/step.rs",
-            "let mut rng = key.stream(Purpose::GradientNoise, step, block as u32);",
-            "let mut rng = key.stream(Purpose::GradientNoise, if key.on(FAULT) { 0 } else { step }, if key.on(crate::fault::Fault::BlocksShareNoise) { 0 } else { block as u32 });",
+            "let mut rng = key.stream(Purpose::GradientNoise, self.index, block as u32);",
+            "let mut rng = key.stream(Purpose::GradientNoise, if key.on(FAULT) { 0 } else { self.index }, if key.on(crate::fault::Fault::BlocksShareNoise) { 0 } else { block as u32 });",
         )],
     },
     Fault {

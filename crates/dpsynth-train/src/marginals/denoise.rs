@@ -25,27 +25,29 @@ pub(super) fn project(counts: &[f64], total: f64) -> Vec<f64> {
 /// Smooths counts of ordered cells: differences between neighbouring blocks that the noise explains
 /// are taken out, at every scale (Haar wavelets, Donoho & Johnstone 1994).
 ///
-/// A difference is kept if it exceeds [`THRESHOLD`] deviations of its noise, or if one inside its
-/// block is kept: a spike is then kept at its full height, and not at the half of it that the
-/// finest difference tells.
+/// A difference is kept if it exceeds what the noise of as many differences would hardly show, or if one
+/// inside its block is kept: a spike is then kept at its full height, and not at the half of it that
+/// the finest difference tells.
 pub(super) fn smooth(counts: &[f64], noise_stddev: f64) -> Vec<f64> {
     let mut smoothed = counts.to_vec();
-    split(&mut smoothed, noise_stddev);
+    split(&mut smoothed, noise_stddev, 1.0);
     smoothed
 }
 
-/// Smooths a block in place, and says whether anything inside it stands out.
-fn split(block: &mut [f64], noise_stddev: f64) -> bool {
+/// Smooths one of so many `blocks` in place, and says whether anything inside it stands out.
+fn split(block: &mut [f64], noise_stddev: f64, blocks: f64) -> bool {
     if block.len() < 2 {
         return false;
     }
+    // Of many differences the largest is large by chance: of n normal ones about √(2 ln n) deviations.
+    let threshold = (LEAST * LEAST + 2.0 * blocks.ln()).sqrt();
     let (left, right) = block.split_at_mut(block.len() / 2);
     let (left_sum, right_sum) = (left.iter().sum::<f64>(), right.iter().sum::<f64>());
     let (left_size, right_size) = (left.len() as f64, right.len() as f64);
-    let inside = split(left, noise_stddev) | split(right, noise_stddev);
+    let inside = split(left, noise_stddev, 2.0 * blocks) | split(right, noise_stddev, 2.0 * blocks);
     let difference = left_sum / left_size - right_sum / right_size;
     let deviation = noise_stddev * (left_size.recip() + right_size.recip()).sqrt();
-    let stands_out = inside || difference.abs() > THRESHOLD * deviation;
+    let stands_out = inside || difference.abs() > threshold * deviation;
     if !stands_out {
         let mean = (left_sum + right_sum) / (left_size + right_size);
         block.fill(mean);
@@ -53,8 +55,8 @@ fn split(block: &mut [f64], noise_stddev: f64) -> bool {
     stands_out
 }
 
-/// Deviations of the noise above which a difference is taken for real.
-const THRESHOLD: f64 = 2.5;
+/// Deviations of the noise above which a difference is taken for real where there is only one.
+const LEAST: f64 = 1.5;
 
 #[cfg(test)]
 mod tests {
@@ -82,5 +84,18 @@ mod tests {
         assert_eq!(spiked[37], 900.0);
         assert!(spiked[..32].iter().all(|count| (count - 100.0).abs() < 0.2));
         assert_eq!(smooth(&[7.0], 5.0), [7.0]);
+    }
+
+    #[test]
+    fn the_noise_of_many_cells_makes_no_spikes() {
+        // One threshold of 2.5 deviations for all differences leaves about six in each of these.
+        let mut rng = dpsynth_privacy::PublicRng::from_seed(7);
+        let spikes = (0..100).map(|_| {
+            let counts: Vec<f64> = (0..1024).map(|_| 30.0 * rng.normal()).collect();
+            let smoothed = smooth(&counts, 30.0);
+            smoothed.iter().filter(|count| count.abs() > 60.0).count()
+        });
+        let spikes: usize = spikes.sum();
+        assert!(spikes < 50, "{spikes}");
     }
 }
