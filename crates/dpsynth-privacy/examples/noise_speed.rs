@@ -1,7 +1,7 @@
 //! How many draws of Gaussian noise a second one thread makes, sampler by sampler.
 //!
 //! ```sh
-//! cargo run -p dpsynth-privacy --example noise_speed --config 'profile.dev.package.opendp.opt-level=3'
+//! cargo run --release -p dpsynth-privacy --example noise_speed
 //! ```
 //!
 //! The samplers take turns, and each figure is the best of many short runs, because a run that

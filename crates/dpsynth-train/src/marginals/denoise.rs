@@ -27,27 +27,47 @@ pub(super) fn project(counts: &[f64], total: f64) -> Vec<f64> {
 ///
 /// A difference is kept if it exceeds what the noise of as many differences would hardly show, or if one
 /// inside its block is kept: a spike is then kept at its full height, and not at the half of it that
-/// the finest difference tells.
+/// the finest difference tells. Where a false spike would be nothing beside the whole, more are let through,
+/// so that small ones are not lost.
 pub(super) fn smooth(counts: &[f64], noise_stddev: f64) -> Vec<f64> {
     let mut smoothed = counts.to_vec();
-    split(&mut smoothed, noise_stddev, 1.0);
+    let noise = Noise {
+        stddev: noise_stddev,
+        share: noise_stddev / counts.iter().sum::<f64>().max(noise_stddev),
+    };
+    split(&mut smoothed, &noise, 1.0);
     smoothed
 }
 
+/// The noise of each cell.
+struct Noise {
+    stddev: f64,
+    /// The same, of what all cells hold.
+    share: f64,
+}
+
+impl Noise {
+    /// Deviations above which one of as many differences as there are `blocks` is taken for real.
+    fn threshold(&self, blocks: f64) -> f64 {
+        // Of n normal numbers the largest is about √(2 ln n) by chance.
+        let surely = (LEAST * LEAST + 2.0 * blocks.ln()).sqrt();
+        let bearably = (2.0 * (blocks * self.share / BEARABLE).ln().max(0.0)).sqrt();
+        surely.min(bearably.max(ENOUGH))
+    }
+}
+
 /// Smooths one of so many `blocks` in place, and says whether anything inside it stands out.
-fn split(block: &mut [f64], noise_stddev: f64, blocks: f64) -> bool {
+fn split(block: &mut [f64], noise: &Noise, blocks: f64) -> bool {
     if block.len() < 2 {
         return false;
     }
-    // Of many differences the largest is large by chance: of n normal ones about √(2 ln n) deviations.
-    let threshold = (LEAST * LEAST + 2.0 * blocks.ln()).sqrt();
     let (left, right) = block.split_at_mut(block.len() / 2);
     let (left_sum, right_sum) = (left.iter().sum::<f64>(), right.iter().sum::<f64>());
     let (left_size, right_size) = (left.len() as f64, right.len() as f64);
-    let inside = split(left, noise_stddev, 2.0 * blocks) | split(right, noise_stddev, 2.0 * blocks);
+    let inside = split(left, noise, 2.0 * blocks) | split(right, noise, 2.0 * blocks);
     let difference = left_sum / left_size - right_sum / right_size;
-    let deviation = noise_stddev * (left_size.recip() + right_size.recip()).sqrt();
-    let stands_out = inside || difference.abs() > threshold * deviation;
+    let deviation = noise.stddev * (left_size.recip() + right_size.recip()).sqrt();
+    let stands_out = inside || difference.abs() > noise.threshold(blocks) * deviation;
     if !stands_out {
         let mean = (left_sum + right_sum) / (left_size + right_size);
         block.fill(mean);
@@ -57,6 +77,12 @@ fn split(block: &mut [f64], noise_stddev: f64, blocks: f64) -> bool {
 
 /// Deviations of the noise above which a difference is taken for real where there is only one.
 const LEAST: f64 = 1.5;
+
+/// Share of the whole that false spikes may have.
+const BEARABLE: f64 = 0.05;
+
+/// Deviations that are enough where false spikes are nothing beside the whole.
+const ENOUGH: f64 = 2.5;
 
 #[cfg(test)]
 mod tests {
