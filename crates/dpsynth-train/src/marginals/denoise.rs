@@ -113,15 +113,25 @@ mod tests {
     }
 
     #[test]
-    fn the_noise_of_many_cells_makes_no_spikes() {
-        // One threshold of 2.5 deviations for all differences leaves about six in each of these.
+    fn noise_makes_few_spikes_where_they_would_weigh() {
+        // 1,000 rows in as many cells, with noise of 30 in each: a false spike is a tenth of the whole.
         let mut rng = dpsynth_privacy::PublicRng::from_seed(7);
-        let spikes = (0..100).map(|_| {
-            let counts: Vec<f64> = (0..1024).map(|_| 30.0 * rng.normal()).collect();
-            let smoothed = smooth(&counts, 30.0);
-            smoothed.iter().filter(|count| count.abs() > 60.0).count()
-        });
-        let spikes: usize = spikes.sum();
-        assert!(spikes < 50, "{spikes}");
+        let mut spikes = |total: f64| -> usize {
+            let histograms = (0..100).map(|_| {
+                let mut counts: Vec<f64> = (0..1024).map(|_| 30.0 * rng.normal()).collect();
+                let excess = (counts.iter().sum::<f64>() - total) / 1024.0;
+                counts.iter_mut().for_each(|count| *count -= excess);
+                let flat = total / 1024.0;
+                let smoothed = smooth(&counts, 30.0);
+                let far = smoothed.iter().filter(|count| (*count - flat).abs() > 60.0);
+                far.count()
+            });
+            histograms.sum()
+        };
+        let few = spikes(1e3);
+        assert!(few < 150, "{few}");
+        // Beside 10 million rows they are nothing, and all above 2.5 deviations pass.
+        let many = spikes(1e7);
+        assert!(many > 4 * few, "{many}");
     }
 }
