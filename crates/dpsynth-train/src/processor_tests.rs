@@ -49,7 +49,7 @@ impl<F: Fault> LayerwiseModel for Faulty<F> {
     }
 }
 
-/// Normalises by the block: a millionth of the mean over all rows is taken off each.
+/// Normalises by the block: a ten-thousandth of the mean over all rows is taken off each.
 struct BatchMean;
 impl Fault for BatchMean {
     fn spoil(deltas: &mut [f32], _: usize) {
@@ -67,12 +67,12 @@ impl Fault for Place {
     }
 }
 
-/// Multiplies with ten bits, as a reduced precision would.
+/// Keeps seven binary digits, as bfloat16 would.
 struct Coarse;
 impl Fault for Coarse {
     fn spoil(deltas: &mut [f32], _: usize) {
         for delta in deltas {
-            *delta = f32::from_bits(delta.to_bits() & !0x3fff);
+            *delta = f32::from_bits(delta.to_bits() & !0xffff);
         }
     }
 }
