@@ -165,3 +165,16 @@ fn a_ledger_that_was_tampered_with_stops_everything() {
     here.run(&["ledger", "show"]).expect(2, "");
     assert!(!here.path("second").exists());
 }
+
+#[test]
+fn a_graphics_processor_that_cannot_be_used_costs_nothing() {
+    let here = Workplace::new();
+    let release = ["release", "--epsilon", "1", "--out", "out"];
+    let on = |engine| [&release[..], &["--device", "cuda", "--engine", engine]].concat();
+    here.run(&on("copula")).expect(2, "DPS5013");
+    if !cfg!(feature = "cuda") {
+        here.run(&on("vae")).expect(2, "DPS3005");
+    }
+    assert!(!here.path("out").exists());
+    assert!(!here.path("town.ledger.jsonl").exists());
+}

@@ -161,6 +161,7 @@ fn a_ledger_that_was_rolled_back_during_a_release_stops_it() {
         data: &here.path("data.csv"),
         data_format: None,
         out: &here.path("second"),
+        processor: dpsynth_train::Processor::Cpu,
         protection: Protection::Ledger {
             path: ledger.clone(),
             universe: None,

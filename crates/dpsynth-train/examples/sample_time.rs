@@ -13,7 +13,7 @@ use dpsynth_privacy::{
     Records, SamplingRate, StepCount, Taint, insecure,
 };
 use dpsynth_train::{
-    Network, NoiseVariance, Optimiser, StartingCounts, TrainingPlan, VaeShape, fit,
+    Network, NoiseVariance, Optimiser, Processor, StartingCounts, TrainingPlan, VaeShape, fit,
 };
 
 /// Domain sizes of the columns of Adult under its policy in this repository: 298 codes.
@@ -87,6 +87,7 @@ fn main() {
             noise_variance: NoiseVariance::Keep,
         },
         seed: 1,
+        processor: Processor::Cpu,
     };
     let steps = paid.authorize().expect("paid for");
     let generator = fit(&plan, &starting, steps, &data, &mut |_| {}).expect("a fit");

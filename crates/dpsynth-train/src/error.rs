@@ -39,6 +39,33 @@ pub enum TrainError {
     /// A step of the paid mechanism failed.
     #[error(transparent)]
     Mechanism(#[from] MechanismError),
+    /// The program was built without support for graphics processors.
+    #[error(
+        "this build cannot use a graphics processor; build it with `cargo build --release -p \
+         dpsynth --features cuda` on a machine with the CUDA toolkit"
+    )]
+    DeviceNotBuilt,
+    /// The graphics processor does not answer, or cannot hold the network.
+    #[error(
+        "the graphics processor cannot be used ({reason}); see that NVIDIA's driver finds it and \
+         that its memory is free, or train with `--device cpu`"
+    )]
+    DeviceClosed {
+        /// What the library says; it has seen no data.
+        reason: String,
+    },
+    /// The gradient of a row changes with the other rows.
+    #[error(
+        "on this graphics processor the gradient of a row changes with the other rows, so that \
+         nothing could be promised; train with `--device cpu`"
+    )]
+    DeviceRows,
+    /// The factors are not those of the processor that the program was tested on.
+    #[error(
+        "this graphics processor computes other gradients than the tested code does; train with \
+         `--device cpu`, and report the kind of device"
+    )]
+    DeviceDiffers,
     /// The bytes are not a model file.
     #[error("this is not a model file; pass the file that a release wrote as its model")]
     NotModelFile,
@@ -75,8 +102,8 @@ impl TrainError {
     /// The codes that [`TrainError::code`] returns, in order; those of the mechanisms are listed
     /// there.
     pub const CODES: &'static [&'static str] = &[
-        "DPS3001", "DPS3002", "DPS3003", "DPS3004", "DPS3010", "DPS3011", "DPS3012", "DPS3013",
-        "DPS9030",
+        "DPS3001", "DPS3002", "DPS3003", "DPS3004", "DPS3005", "DPS3006", "DPS3007", "DPS3008",
+        "DPS3010", "DPS3011", "DPS3012", "DPS3013", "DPS9030",
     ];
 
     /// Returns the stable code of the diagnostic.
@@ -88,6 +115,10 @@ impl TrainError {
             Self::OneWayCounts => "DPS3003",
             Self::Diverged => "DPS3004",
             Self::Mechanism(error) => error.code(),
+            Self::DeviceNotBuilt => "DPS3005",
+            Self::DeviceClosed { .. } => "DPS3006",
+            Self::DeviceRows => "DPS3007",
+            Self::DeviceDiffers => "DPS3008",
             Self::NotModelFile => "DPS3010",
             Self::ModelDescription => "DPS3011",
             Self::ModelTensor { .. } => "DPS3012",
@@ -114,6 +145,12 @@ mod tests {
             },
             TrainError::OneWayCounts,
             TrainError::Diverged,
+            TrainError::DeviceNotBuilt,
+            TrainError::DeviceClosed {
+                reason: String::new(),
+            },
+            TrainError::DeviceRows,
+            TrainError::DeviceDiffers,
             TrainError::NotModelFile,
             TrainError::ModelDescription,
             TrainError::ModelTensor {

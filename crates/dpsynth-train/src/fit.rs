@@ -7,7 +7,9 @@ use crate::decoder::Decoder;
 use crate::error::TrainError;
 use crate::generator::Generator;
 use crate::initial::{StartingCounts, initial_weights};
+use crate::on_device::DeviceVae;
 use crate::optimiser::{Optimiser, Training};
+use crate::processor::Processor;
 use crate::shape::VaeShape;
 use crate::vae::Vae;
 
@@ -24,6 +26,8 @@ pub struct TrainingPlan {
     pub optimiser: Optimiser,
     /// Seed of the initial weights; public.
     pub seed: u64,
+    /// What computes the forward and backward pass. The price does not depend on it.
+    pub processor: Processor,
 }
 
 /// How far a training run has come. It says nothing about the data.
@@ -46,7 +50,7 @@ pub struct StepProgress {
 /// counts and the steps, and nothing more.
 ///
 /// # Errors
-/// If the plan is out of range, the counts do not fit the network, a step fails, or the weights
+/// If the plan is out of range, its processor cannot be used, the counts do not fit the network, a step fails, or the weights
 /// diverge.
 pub fn fit(
     plan: &TrainingPlan,
@@ -56,6 +60,7 @@ pub fn fit(
     on_step: &mut dyn FnMut(StepProgress),
 ) -> Result<Released<Generator>, TrainError> {
     plan.optimiser.check()?;
+    plan.processor.check(&plan.shape)?;
     if !(plan.expected_units.is_finite() && plan.expected_units >= 1.0) {
         return Err(TrainError::Plan {
             field: "expected_units",
@@ -80,7 +85,10 @@ pub fn fit(
     let mut sequence = authorized.steps();
     let mut taken = 0;
     while let Some(step) = sequence.next_step() {
-        let noisy_sum = step.run::<Vae>(data, &plan.shape, training.weights())?;
+        let noisy_sum = match plan.processor {
+            Processor::Cpu => step.run::<Vae>(data, &plan.shape, training.weights())?,
+            Processor::Cuda => step.run::<DeviceVae>(data, &plan.shape, training.weights())?,
+        };
         training = training.zip(noisy_sum).map(|(mut training, sum)| {
             training.update(&sum);
             training

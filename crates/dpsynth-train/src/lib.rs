@@ -15,6 +15,7 @@
 //! |---|---|
 //! | [`Network`], [`VaeShape`] | sizes and loss weights, and the same checked and laid out |
 //! | [`Vae`] | the forward and backward pass that the core asks for factors |
+//! | [`DeviceVae`], [`Processor`] | the same pass over tensors, on a graphics processor, and where a run computes |
 //! | [`TrainingPlan`], [`fit`] | what is decided beforehand, and the run itself |
 //! | [`MeasurePlan`], [`measure`], [`Measurements`] | noisy marginals, to which all other engines fit |
 //! | [`fit_decoder`], [`fit_graphical`], [`fit_copula`] | the fits, which are post-processing |
@@ -45,7 +46,9 @@ mod mixture;
 mod mixture_file;
 mod model_file;
 mod normal;
+mod on_device;
 mod optimiser;
+mod processor;
 mod shape;
 mod vae;
 
@@ -63,6 +66,8 @@ pub use marginals::{
     PairChoice, Slice, TreeNode, fit_copula, fit_decoder, fit_graphical, measure,
 };
 pub use mixture::Mixture;
+pub use on_device::{DeviceScratch, DeviceVae};
 pub use optimiser::{NoiseVariance, Optimiser, Training};
+pub use processor::{Processor, device_check};
 pub use shape::{Network, VaeShape};
 pub use vae::{Vae, VaeScratch};

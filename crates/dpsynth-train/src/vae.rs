@@ -194,7 +194,7 @@ const STRETCH: usize = 64;
 
 /// The place of a code among all codes. A code outside its column counts as the column's last.
 #[inline(always)]
-fn code_index(shape: &VaeShape, column: usize, code: u16) -> usize {
+pub(crate) fn code_index(shape: &VaeShape, column: usize, code: u16) -> usize {
     let range = shape.column_range(column);
     (range.start + usize::from(code)).min(range.end - 1)
 }
@@ -324,8 +324,8 @@ fn clamp_log_variance(raw: f32) -> f32 {
 }
 
 /// Largest magnitude of a log-variance: standard deviations from e^-4 to e^4.
-const LOG_VARIANCE_LIMIT: f32 = 8.0;
+pub(crate) const LOG_VARIANCE_LIMIT: f32 = 8.0;
 
 #[cfg(test)]
 #[path = "vae_tests.rs"]
-mod tests;
+pub(crate) mod tests;

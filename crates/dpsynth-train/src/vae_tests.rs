@@ -10,15 +10,15 @@ use crate::shape::Network;
 use crate::shape::tests::small;
 
 /// One block with random codes, draws and weights.
-struct Case {
-    shape: VaeShape,
-    weights: Vec<f32>,
-    codes: Vec<u16>,
-    normals: Vec<f32>,
+pub(crate) struct Case {
+    pub(crate) shape: VaeShape,
+    pub(crate) weights: Vec<f32>,
+    pub(crate) codes: Vec<u16>,
+    pub(crate) normals: Vec<f32>,
 }
 
 impl Case {
-    fn new(network: Network, weight_scale: f64, seed: u64) -> Self {
+    pub(crate) fn new(network: Network, weight_scale: f64, seed: u64) -> Self {
         let shape = VaeShape::new(network).unwrap();
         let mut rng = PublicRng::from_seed(seed);
         let mut normal = |scale: f64| (scale * rng.normal()) as f32;
@@ -41,27 +41,28 @@ impl Case {
     }
 
     fn factors(&self) -> Vec<LayerFactors> {
+        self.factors_of::<Vae>()
+    }
+
+    pub(crate) fn factors_of<M>(&self) -> Vec<LayerFactors>
+    where
+        M: LayerwiseModel<Shape = VaeShape>,
+    {
         let mut factors = vec![LayerFactors::default(); self.shape.layers().len()];
+        self.run::<M>(&mut M::Scratch::default(), &mut factors);
+        factors
+    }
+
+    pub(crate) fn run<M>(&self, scratch: &mut M::Scratch, factors: &mut [LayerFactors])
+    where
+        M: LayerwiseModel<Shape = VaeShape>,
+    {
         let block = Block {
             codes: &self.codes,
             normals: &self.normals,
         };
-        let mut scratch = VaeScratch::default();
-        Vae::forward(
-            &self.shape,
-            &self.weights,
-            &block,
-            &mut scratch,
-            &mut factors,
-        );
-        Vae::backward(
-            &self.shape,
-            &self.weights,
-            &block,
-            &mut scratch,
-            &mut factors,
-        );
-        factors
+        M::forward(&self.shape, &self.weights, &block, scratch, factors);
+        M::backward(&self.shape, &self.weights, &block, scratch, factors);
     }
 
     fn one_hot(&self, row: usize) -> Vec<f32> {
@@ -159,7 +160,7 @@ impl Case {
     }
 }
 
-fn networks() -> Vec<Network> {
+pub(crate) fn networks() -> Vec<Network> {
     vec![
         small(),
         Network {
@@ -243,7 +244,7 @@ fn a_clamped_log_variance_has_no_gradient() {
 }
 
 /// Bits of everything that belongs to one row.
-fn row_bits(shape: &VaeShape, factors: &[LayerFactors], row: usize) -> Vec<u32> {
+pub(crate) fn row_bits(shape: &VaeShape, factors: &[LayerFactors], row: usize) -> Vec<u32> {
     let mut bits = Vec::new();
     for (layer, factor) in shape.layers().iter().zip(factors) {
         if let LayerInput::Dense { width } = layer.input {
@@ -263,7 +264,7 @@ fn row_bits(shape: &VaeShape, factors: &[LayerFactors], row: usize) -> Vec<u32> 
     bits
 }
 
-fn swap_rows<T>(values: &mut [T], width: usize, left: usize, right: usize) {
+pub(crate) fn swap_rows<T>(values: &mut [T], width: usize, left: usize, right: usize) {
     for offset in 0..width {
         values.swap(left * width + offset, right * width + offset);
     }
@@ -343,24 +344,7 @@ fn scratch_from_another_shape_does_no_harm() {
     let mut scratch = VaeScratch::default();
     let mut factors = vec![LayerFactors::default(); 4];
     for case in [&large, &little, &large] {
-        let block = Block {
-            codes: &case.codes,
-            normals: &case.normals,
-        };
-        Vae::forward(
-            &case.shape,
-            &case.weights,
-            &block,
-            &mut scratch,
-            &mut factors,
-        );
-        Vae::backward(
-            &case.shape,
-            &case.weights,
-            &block,
-            &mut scratch,
-            &mut factors,
-        );
+        case.run::<Vae>(&mut scratch, &mut factors);
         let fresh = case.factors();
         for row in 0..BLOCK_ROWS {
             assert_eq!(

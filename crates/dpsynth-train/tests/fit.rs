@@ -7,8 +7,8 @@ use dpsynth_privacy::{
     Records, Released, SamplingRate, StepCount, Taint, insecure,
 };
 use dpsynth_train::{
-    Generator, Network, NoiseVariance, Optimiser, StartingCounts, TrainError, TrainingPlan,
-    VaeShape, fit,
+    Generator, Network, NoiseVariance, Optimiser, Processor, StartingCounts, TrainError,
+    TrainingPlan, VaeShape, fit,
 };
 
 const ROWS: usize = 4000;
@@ -47,6 +47,7 @@ fn plan() -> TrainingPlan {
             noise_variance: NoiseVariance::Keep,
         },
         seed: 1,
+        processor: Processor::Cpu,
     }
 }
 

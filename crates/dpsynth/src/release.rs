@@ -16,8 +16,8 @@ use dpsynth_table::{
     Format, OwnerColumn, ReadOptions, Schema, TableError, read, read_header, read_owned,
 };
 use dpsynth_train::{
-    ClassCounts, Generator, Measurements, StartingCounts, StepProgress, TrainingPlan, fit,
-    fit_copula, fit_decoder, fit_graphical, measure,
+    ClassCounts, Generator, Measurements, Processor, StartingCounts, StepProgress, TrainingPlan,
+    fit, fit_copula, fit_decoder, fit_graphical, measure,
 };
 
 use crate::folder::Folder;
@@ -44,6 +44,8 @@ pub struct ReleaseRequest<'a> {
     pub data_format: Option<Format>,
     /// Folder to make; it must not exist.
     pub out: &'a Path,
+    /// What computes the training steps of the engine `vae`; nothing else can use another than the host.
+    pub processor: Processor,
     /// Whether anything protects.
     pub protection: Protection,
 }
@@ -99,6 +101,7 @@ pub fn release(
         data,
         data_format,
         out,
+        processor,
         protection,
     } = request;
     // What can fail without a charge fails first; a header holds only what the policy states.
@@ -121,6 +124,11 @@ pub fn release(
     }
     if let Some(rows) = plan.rows {
         (policy.rules.expect_room(rows)).map_err(SynthesisError::from)?;
+    }
+    match &plan.model {
+        ModelPlan::Vae(vae) => processor.check(&vae.shape)?,
+        _ if processor != Processor::Cpu => return Err(ReleaseError::ProcessorUnused),
+        _ => {}
     }
     // A fault that the self test can see must not cost anybody anything.
     let self_audit = self_audit()?;
@@ -198,7 +206,8 @@ pub fn release(
     let policy = &completed;
     let plan = plan.completed(policy)?;
 
-    let (generator, noisy_rows, measured) = fit_generator(&plan, &mut paid, &records, on_progress)?;
+    let (generator, noisy_rows, measured) =
+        fit_generator(&plan, processor, &mut paid, &records, on_progress)?;
     drop(records);
     // ══ Below this line every value is released. ══
 
@@ -374,6 +383,7 @@ type Fitted = (Released<Generator>, u64, Option<Released<Measurements>>);
 /// fitted to them.
 fn fit_generator(
     plan: &ReleasePlan,
+    processor: Processor,
     paid: &mut Paid,
     records: &Private<Records>,
     on_progress: &mut dyn FnMut(Progress),
@@ -416,7 +426,16 @@ fn fit_generator(
             let fitted = measured.map(|it| Generator::Copula(fit_copula(&it, &columns.orders)));
             (fitted, rows)
         }
-        ModelPlan::Vae(vae) => train(plan, vae, expected, paid, records, on_progress)?,
+        ModelPlan::Vae(vae) => {
+            let training = TrainingPlan {
+                shape: vae.shape.clone(),
+                expected_units: expected,
+                optimiser: vae.optimiser,
+                seed: plan.seed,
+                processor,
+            };
+            train(plan, vae, &training, paid, records, on_progress)?
+        }
     };
     let rows = match plan.unit {
         PrivacyUnit::Row => units,
@@ -444,7 +463,7 @@ fn measure_columns(
 fn train(
     plan: &ReleasePlan,
     vae: &VaePlan,
-    units: f64,
+    training: &TrainingPlan,
     paid: &mut Paid,
     records: &Private<Records>,
     on_progress: &mut dyn FnMut(Progress),
@@ -458,14 +477,8 @@ fn train(
         .map(|marginals| starting_counts(sizes, vae.target, marginals, noise_stddev));
     let columns = counts.one_way.len() as f64;
     let rows = counts.one_way.iter().flatten().sum::<f64>() / columns;
-    let training = TrainingPlan {
-        shape: vae.shape.clone(),
-        expected_units: units,
-        optimiser: vae.optimiser,
-        seed: plan.seed,
-    };
     let generator = fit(
-        &training,
+        training,
         &counts,
         paid.authorize::<DpSgd>()?,
         records,

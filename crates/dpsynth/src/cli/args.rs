@@ -133,6 +133,9 @@ pub(super) struct Release {
     /// Folder to make; it must not exist
     #[arg(long, default_value = "release", value_name = "DIR")]
     pub(super) out: PathBuf,
+    /// What computes the training steps of the engine `vae`; the price is the same
+    #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
+    pub(super) device: DeviceName,
     /// Print the report as JSON, for programs
     #[arg(long)]
     pub(super) json: bool,
@@ -396,6 +399,15 @@ pub(super) enum EngineName {
     Copula,
     /// A variational autoencoder trained by DP-SGD
     Vae,
+}
+
+/// What computes training steps, by the names that flags use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum DeviceName {
+    /// This machine's own processor
+    Cpu,
+    /// The first graphics processor by NVIDIA, in a build with the feature `cuda`
+    Cuda,
 }
 
 /// Formats by the names that flags use.

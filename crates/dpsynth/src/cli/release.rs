@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use dpsynth_privacy::Released;
 use dpsynth_table::{Format, TableWriter, WriteError};
-use dpsynth_train::{Generator, TrainError};
+use dpsynth_train::{Generator, Processor, TrainError};
 
-use super::args::{Release, Sample};
+use super::args::{DeviceName, Release, Sample};
 use super::error::CliError;
 use super::plan::{ledger_path, plan, universe_path};
 use super::progress::Display;
@@ -58,6 +58,10 @@ pub(super) fn run(args: &Release) -> Result<(), CliError> {
         data: &data,
         data_format,
         out: &args.out,
+        processor: match args.device {
+            DeviceName::Cpu => Processor::Cpu,
+            DeviceName::Cuda => Processor::Cuda,
+        },
         protection,
     };
     let report = release(request, &mut |progress: Progress| display.show(progress));

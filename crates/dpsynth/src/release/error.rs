@@ -43,6 +43,11 @@ pub enum ReleaseError {
     /// A figure of the plan cannot be computed.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// A graphics processor was asked for, and the engine has no use for it.
+    #[error(
+        "only the engine `vae` can train on a graphics processor; leave out `--device`, or ask for `--engine vae`"
+    )]
+    ProcessorUnused,
     /// The encoded table makes no records.
     #[error(transparent)]
     Records(#[from] RecordsError),
@@ -88,7 +93,7 @@ fn header_text(absent: &[String], unknown: &[String]) -> String {
 
 impl ReleaseError {
     /// The codes of this family.
-    pub const CODES: &'static [&'static str] = &["DPS5011", "DPS5012"];
+    pub const CODES: &'static [&'static str] = &["DPS5011", "DPS5012", "DPS5013"];
 
     /// The stable code of the diagnostic.
     #[must_use]
@@ -101,6 +106,7 @@ impl ReleaseError {
             Self::Learn(error) => error.code(),
             Self::Mechanism(error) => error.code(),
             Self::Plan(error) => error.code(),
+            Self::ProcessorUnused => "DPS5013",
             Self::Records(error) => error.code(),
             Self::Schema(error) => error.code(),
             Self::SelfAudit(error) => error.code(),
