@@ -25,10 +25,10 @@ pub(super) fn project(counts: &[f64], total: f64) -> Vec<f64> {
 /// Smooths counts of ordered cells: differences between neighbouring blocks that the noise explains
 /// are taken out, at every scale (Haar wavelets, Donoho & Johnstone 1994).
 ///
-/// A difference is kept if it exceeds what the noise of as many differences would hardly show, or if one
-/// inside its block is kept: a spike is then kept at its full height, and not at the half of it that
-/// the finest difference tells. Where a false spike would be nothing beside the whole, more are let through,
-/// so that small ones are not lost.
+/// A difference is kept if it exceeds a number of deviations of its noise, or if one inside its block is
+/// kept: a spike is then kept at its full height, and not at the half of it that the finest difference
+/// tells. The number is larger where false spikes, one from every so many differences, would be much of the
+/// whole.
 pub(super) fn smooth(counts: &[f64], noise_stddev: f64) -> Vec<f64> {
     let mut smoothed = counts.to_vec();
     let noise = Noise {
@@ -49,10 +49,9 @@ struct Noise {
 impl Noise {
     /// Deviations above which one of as many differences as there are `blocks` is taken for real.
     fn threshold(&self, blocks: f64) -> f64 {
-        // Of n normal numbers the largest is about √(2 ln n) by chance.
-        let surely = (LEAST * LEAST + 2.0 * blocks.ln()).sqrt();
+        // Of n normal numbers a share of about e^(-t²/2) is above t; each is then a false spike.
         let bearably = (2.0 * (blocks * self.share / BEARABLE).ln().max(0.0)).sqrt();
-        surely.min(bearably.max(ENOUGH))
+        bearably.max(LEAST)
     }
 }
 
@@ -75,14 +74,11 @@ fn split(block: &mut [f64], noise: &Noise, blocks: f64) -> bool {
     stands_out
 }
 
-/// Deviations of the noise above which a difference is taken for real where there is only one.
-const LEAST: f64 = 1.5;
-
 /// Share of the whole that false spikes may have.
 const BEARABLE: f64 = 0.05;
 
-/// Deviations that are enough where false spikes are nothing beside the whole.
-const ENOUGH: f64 = 2.5;
+/// Deviations above which a difference is taken for real where false ones are nothing beside the whole.
+const LEAST: f64 = 2.5;
 
 #[cfg(test)]
 mod tests {
