@@ -81,8 +81,9 @@ fn factors<M: LayerwiseModel>(
         })
         .collect();
     let block = Block { codes, normals };
-    M::forward(shape, weights, &block, &mut scratch, &mut factors);
-    M::backward(shape, weights, &block, &mut scratch, &mut factors);
+    let weights = M::lay_out(shape, weights);
+    M::forward(shape, &weights, &block, &mut scratch, &mut factors);
+    M::backward(shape, &weights, &block, &mut scratch, &mut factors);
     factors
 }
 

@@ -109,12 +109,13 @@ fn canaries_in_counts_are_judged_by_the_noise_that_runs() {
 #[test]
 fn a_model_whose_rows_look_at_each_other_is_found() {
     use dpsynth_privacy::{Block, LayerFactors, LayerShape, LayerwiseModel};
-    use dpsynth_train::{Vae, VaeScratch, VaeShape};
+    use dpsynth_train::{Vae, VaeScratch, VaeShape, VaeWeights};
 
     /// The autoencoder with its gradients centred over the batch, as batch normalisation does.
     struct Centred;
     impl LayerwiseModel for Centred {
         type Shape = VaeShape;
+        type Weights<'w> = VaeWeights<'w>;
         type Scratch = VaeScratch;
         fn layers(shape: &VaeShape) -> Vec<LayerShape> {
             Vae::layers(shape)
@@ -122,9 +123,13 @@ fn a_model_whose_rows_look_at_each_other_is_found() {
         fn normals_per_row(shape: &VaeShape) -> usize {
             Vae::normals_per_row(shape)
         }
+        fn lay_out<'w>(shape: &'w VaeShape, weights: &'w [f32]) -> VaeWeights<'w> {
+            Vae::lay_out(shape, weights)
+        }
+
         fn forward(
             shape: &VaeShape,
-            weights: &[f32],
+            weights: &VaeWeights<'_>,
             block: &Block<'_>,
             scratch: &mut VaeScratch,
             factors: &mut [LayerFactors],
@@ -133,7 +138,7 @@ fn a_model_whose_rows_look_at_each_other_is_found() {
         }
         fn backward(
             shape: &VaeShape,
-            weights: &[f32],
+            weights: &VaeWeights<'_>,
             block: &Block<'_>,
             scratch: &mut VaeScratch,
             factors: &mut [LayerFactors],

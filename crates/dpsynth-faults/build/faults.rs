@@ -168,14 +168,19 @@ pub(crate) const FAULTS: &[Fault] = &[
                 "    fn norm_holds(\n        &self, shapes: &[LayerShape], columns: usize, codes: &[u16], unit: &Range<usize>,\n    ) -> bool {\n        crate::fault::seen(FAULT) || self.norm_holds_exactly(shapes, columns, codes, unit)\n    }\n    fn norm_holds_exactly(",
             ),
             (
-                "sgd/step.rs",
-                "        let blocks = Mutex::new(sum.chunks_mut(NOISE_BLOCK).enumerate());\n",
-                "        let length = sum.len();\n        let blocks = Mutex::new(sum.chunks_mut(NOISE_BLOCK).enumerate());\n",
+                "sgd/worker.rs",
+                "        if let Some(noise) = &task.noise {\n",
+                "        if let Some(noise) = task.noise.as_ref().filter(|_| !task.key.on(FAULT)) {\n",
             ),
             (
                 "sgd/step.rs",
-                "                parts.add_to(block * NOISE_BLOCK, totals);\n",
-                "                parts.add_to(block * NOISE_BLOCK, totals);\n                if self.authorized.key.on(FAULT) {\n                    let mut all = vec![0i64; length];\n                    parts.add_to(0, &mut all);\n                    let norm = all.iter().map(|&x| (x as f64).powi(2)).sum::<f64>().sqrt();\n                    let scale = (CLIP_NORM_ON_GRID / norm).min(1.0);\n                    totals.iter_mut().for_each(|x| *x = (*x as f64 * scale) as i64);\n                }\n",
+                "        let stretches = Mutex::new(sum.chunks_mut(STRETCH).enumerate());\n",
+                "        let length = sum.len();\n        let stretches = Mutex::new(sum.chunks_mut(STRETCH).enumerate());\n",
+            ),
+            (
+                "sgd/step.rs",
+                "                parts.add_to(stretch * STRETCH, totals);\n",
+                "                parts.add_to(stretch * STRETCH, totals);\n                if self.authorized.key.on(FAULT) {\n                    let mut all = vec![0i64; length];\n                    parts.add_to(0, &mut all);\n                    let norm = all.iter().map(|&x| (x as f64).powi(2)).sum::<f64>().sqrt();\n                    let scale = (CLIP_NORM_ON_GRID / norm).min(1.0);\n                    totals.iter_mut().for_each(|x| *x = (*x as f64 * scale) as i64);\n                    if self.authorized.taint != Some(Taint::NoNoise) {\n                        let scale = self.authorized.mechanism.noise_multiplier.value() * CLIP_NORM_ON_GRID;\n                        let noise = RoundedGaussian::new(scale).expect(\"a scale\");\n                        noise.add_to(totals, &mut self.authorized.key.stream(Purpose::GradientNoise, self.index, stretch as u32));\n                    }\n                }\n",
             ),
         ],
     },
@@ -228,9 +233,9 @@ pub(crate) const FAULTS: &[Fault] = &[
         name: "StepsShareNoise",
         what: "every step draws its noise from one stream",
         edits: &[(
-            "sgd/step.rs",
-            "let mut rng = key.stream(Purpose::GradientNoise, self.index, block as u32);",
-            "let mut rng = key.stream(Purpose::GradientNoise, if key.on(FAULT) { 0 } else { self.index }, if key.on(crate::fault::Fault::BlocksShareNoise) { 0 } else { block as u32 });",
+            "sgd/worker.rs",
+            "let mut rng = (task.key).stream(Purpose::GradientNoise, task.step, block as u32);",
+            "let mut rng = task.key.stream(Purpose::GradientNoise, if task.key.on(FAULT) { 0 } else { task.step }, if task.key.on(crate::fault::Fault::BlocksShareNoise) { 0 } else { block as u32 });",
         )],
     },
     Fault {

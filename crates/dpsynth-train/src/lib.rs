@@ -51,6 +51,7 @@ mod optimiser;
 mod processor;
 mod shape;
 mod vae;
+mod vae_weights;
 
 pub use axes::{Axis, Move};
 pub use classes::{MAX_CLASSES, fits_classes};
@@ -71,3 +72,4 @@ pub use optimiser::{NoiseVariance, Optimiser, Training};
 pub use processor::{Processor, device_check};
 pub use shape::{Network, VaeShape};
 pub use vae::{Vae, VaeScratch};
+pub use vae_weights::VaeWeights;

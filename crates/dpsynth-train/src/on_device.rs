@@ -37,6 +37,7 @@ pub struct DeviceScratch {
 
 impl LayerwiseModel for DeviceVae {
     type Shape = VaeShape;
+    type Weights<'w> = &'w [f32];
     type Scratch = DeviceScratch;
 
     fn layers(shape: &VaeShape) -> Vec<LayerShape> {
@@ -47,9 +48,13 @@ impl LayerwiseModel for DeviceVae {
         shape.latent()
     }
 
+    fn lay_out<'w>(_: &'w VaeShape, weights: &'w [f32]) -> &'w [f32] {
+        weights
+    }
+
     fn forward(
         shape: &VaeShape,
-        weights: &[f32],
+        weights: &&[f32],
         block: &Block<'_>,
         scratch: &mut DeviceScratch,
         factors: &mut [LayerFactors],
@@ -63,7 +68,7 @@ impl LayerwiseModel for DeviceVae {
 
     fn backward(
         shape: &VaeShape,
-        _weights: &[f32],
+        _weights: &&[f32],
         _block: &Block<'_>,
         scratch: &mut DeviceScratch,
         factors: &mut [LayerFactors],

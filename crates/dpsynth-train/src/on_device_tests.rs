@@ -153,6 +153,7 @@ struct Failing;
 
 impl LayerwiseModel for Failing {
     type Shape = VaeShape;
+    type Weights<'w> = &'w [f32];
     type Scratch = DeviceScratch;
 
     fn layers(shape: &VaeShape) -> Vec<LayerShape> {
@@ -163,19 +164,23 @@ impl LayerwiseModel for Failing {
         DeviceVae::normals_per_row(shape)
     }
 
+    fn lay_out<'w>(_: &'w VaeShape, weights: &'w [f32]) -> &'w [f32] {
+        &weights[1..]
+    }
+
     fn forward(
         shape: &VaeShape,
-        weights: &[f32],
+        weights: &&[f32],
         block: &Block<'_>,
         scratch: &mut DeviceScratch,
         factors: &mut [LayerFactors],
     ) {
-        DeviceVae::forward(shape, &weights[1..], block, scratch, factors);
+        DeviceVae::forward(shape, weights, block, scratch, factors);
     }
 
     fn backward(
         shape: &VaeShape,
-        weights: &[f32],
+        weights: &&[f32],
         block: &Block<'_>,
         scratch: &mut DeviceScratch,
         factors: &mut [LayerFactors],

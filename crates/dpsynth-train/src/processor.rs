@@ -144,8 +144,9 @@ impl Rows {
             codes: &self.codes,
             normals: &self.normals,
         };
-        M::forward(shape, weights, &block, &mut scratch, &mut factors);
-        M::backward(shape, weights, &block, &mut scratch, &mut factors);
+        let weights = M::lay_out(shape, weights);
+        M::forward(shape, &weights, &block, &mut scratch, &mut factors);
+        M::backward(shape, &weights, &block, &mut scratch, &mut factors);
         factors
     }
 }

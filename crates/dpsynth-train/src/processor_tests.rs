@@ -7,6 +7,7 @@ use dpsynth_privacy::LayerShape;
 use super::*;
 use crate::vae::VaeScratch;
 use crate::vae::tests::networks;
+use crate::vae_weights::VaeWeights;
 
 /// [`Vae`] with a fault.
 struct Faulty<F>(PhantomData<F>);
@@ -17,6 +18,7 @@ trait Fault {
 
 impl<F: Fault> LayerwiseModel for Faulty<F> {
     type Shape = VaeShape;
+    type Weights<'w> = VaeWeights<'w>;
     type Scratch = VaeScratch;
 
     fn layers(shape: &VaeShape) -> Vec<LayerShape> {
@@ -27,9 +29,13 @@ impl<F: Fault> LayerwiseModel for Faulty<F> {
         Vae::normals_per_row(shape)
     }
 
+    fn lay_out<'w>(shape: &'w VaeShape, weights: &'w [f32]) -> VaeWeights<'w> {
+        Vae::lay_out(shape, weights)
+    }
+
     fn forward(
         shape: &VaeShape,
-        weights: &[f32],
+        weights: &VaeWeights<'_>,
         block: &Block<'_>,
         scratch: &mut VaeScratch,
         factors: &mut [LayerFactors],
@@ -39,7 +45,7 @@ impl<F: Fault> LayerwiseModel for Faulty<F> {
 
     fn backward(
         shape: &VaeShape,
-        weights: &[f32],
+        weights: &VaeWeights<'_>,
         block: &Block<'_>,
         scratch: &mut VaeScratch,
         factors: &mut [LayerFactors],

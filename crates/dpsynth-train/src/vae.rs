@@ -1,10 +1,11 @@
 //! The forward and backward pass of the autoencoder, block by block.
 
-use dpsynth_privacy::kernel::{Destination, Operand, ProductShape, multiply_f32, widest};
+use dpsynth_privacy::kernel::widest;
 use dpsynth_privacy::{BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, LayerwiseModel};
 
 use crate::elementwise::{exp, exp_in_place, relu_gradient, relu_in_place, sum};
 use crate::shape::VaeShape;
+use crate::vae_weights::VaeWeights;
 
 /// A variational autoencoder over categorical codes (Kingma & Welling 2014), with one softmax per
 /// column.
@@ -20,9 +21,10 @@ use crate::shape::VaeShape;
 /// [`column_weights`](crate::Network::column_weights).
 ///
 /// # Guarantee
-/// Row i of every factor is a function of row i of the block alone: products run over blocks of
-/// one fixed size on one thread, and everything else is element-wise or within a row. The tests
-/// of this module replace and permute the other rows and compare bits.
+/// Row i of every factor is a function of row i of the block alone: so are the rows of a product
+/// ([`multiply_panels`](dpsynth_privacy::kernel::multiply_panels)), and everything else is
+/// element-wise or within a row. The tests of this module replace and permute the other rows and
+/// compare bits.
 #[derive(Clone, Copy, Debug)]
 pub struct Vae;
 
@@ -37,6 +39,7 @@ pub struct VaeScratch {
 
 impl LayerwiseModel for Vae {
     type Shape = VaeShape;
+    type Weights<'w> = VaeWeights<'w>;
     type Scratch = VaeScratch;
 
     fn layers(shape: &VaeShape) -> Vec<LayerShape> {
@@ -47,9 +50,13 @@ impl LayerwiseModel for Vae {
         shape.latent()
     }
 
+    fn lay_out<'w>(shape: &'w VaeShape, weights: &'w [f32]) -> VaeWeights<'w> {
+        VaeWeights::lay_out(shape, weights)
+    }
+
     fn forward(
         shape: &VaeShape,
-        weights: &[f32],
+        weights: &VaeWeights<'_>,
         block: &Block<'_>,
         scratch: &mut VaeScratch,
         factors: &mut [LayerFactors],
@@ -60,7 +67,7 @@ impl LayerwiseModel for Vae {
 
     fn backward(
         shape: &VaeShape,
-        weights: &[f32],
+        weights: &VaeWeights<'_>,
         block: &Block<'_>,
         scratch: &mut VaeScratch,
         factors: &mut [LayerFactors],
@@ -71,11 +78,9 @@ impl LayerwiseModel for Vae {
         );
         let first_decoder = shape.latent_layer() + 1;
         for layer in (first_decoder + 1..shape.layers().len()).rev() {
-            through_hidden(shape, weights, layer, factors);
+            through_hidden(weights, layer, factors);
         }
-        through_linear(
-            shape,
-            weights,
+        weights.backward(
             first_decoder,
             &factors[first_decoder].deltas,
             &mut scratch.latent_gradient,
@@ -92,7 +97,7 @@ impl LayerwiseModel for Vae {
             },
         );
         for layer in (1..first_decoder).rev() {
-            through_hidden(shape, weights, layer, factors);
+            through_hidden(weights, layer, factors);
         }
     }
 }
@@ -118,7 +123,7 @@ fn prepare(shape: &VaeShape, scratch: &mut VaeScratch, factors: &mut [LayerFacto
 /// Computes every layer's activations, and leaves the logits in the last layer's deltas.
 fn forward(
     shape: &VaeShape,
-    weights: &[f32],
+    weights: &VaeWeights<'_>,
     block: &Block<'_>,
     scratch: &mut VaeScratch,
     factors: &mut [LayerFactors],
@@ -137,10 +142,10 @@ fn forward(
         match shape.layers()[layer].input {
             LayerInput::Codes { .. } => widest(
                 #[inline(always)]
-                || gather(shape, weights, block.codes, output),
+                || gather(shape, weights.flat(), block.codes, output),
             ),
             LayerInput::Dense { .. } => {
-                linear(shape, weights, layer, &current.activations, output);
+                weights.forward(layer, &current.activations, output);
             }
         }
         if layer == shape.latent_layer() {
@@ -199,56 +204,12 @@ pub(crate) fn code_index(shape: &VaeShape, column: usize, code: u16) -> usize {
     (range.start + usize::from(code)).min(range.end - 1)
 }
 
-/// `output = input · weights + bias` for one block.
-fn linear(shape: &VaeShape, weights: &[f32], layer: usize, input: &[f32], output: &mut [f32]) {
-    let LayerShape { outputs, .. } = shape.layers()[layer];
-    let (matrix, bias) = shape.layer_weights(layer, weights);
-    for row in output.chunks_exact_mut(outputs) {
-        row.copy_from_slice(bias);
-    }
-    let product = ProductShape {
-        rows: BLOCK_ROWS,
-        inner: shape.layers()[layer].inputs(),
-        columns: outputs,
-    };
-    multiply_f32(
-        product,
-        (input, Operand::Plain),
-        (matrix, Operand::Plain),
-        output,
-        Destination::Accumulate,
-    );
-}
-
-/// `input_gradient = deltas · weightsᵀ` for one block.
-fn through_linear(
-    shape: &VaeShape,
-    weights: &[f32],
-    layer: usize,
-    deltas: &[f32],
-    input_gradient: &mut [f32],
-) {
-    let (matrix, _) = shape.layer_weights(layer, weights);
-    let product = ProductShape {
-        rows: BLOCK_ROWS,
-        inner: shape.layers()[layer].outputs,
-        columns: shape.layers()[layer].inputs(),
-    };
-    multiply_f32(
-        product,
-        (deltas, Operand::Plain),
-        (matrix, Operand::Transposed),
-        input_gradient,
-        Destination::Overwrite,
-    );
-}
-
 /// Takes the gradient from the output of `layer` to the output of the one before, through the
 /// ReLU between them.
-fn through_hidden(shape: &VaeShape, weights: &[f32], layer: usize, factors: &mut [LayerFactors]) {
+fn through_hidden(weights: &VaeWeights<'_>, layer: usize, factors: &mut [LayerFactors]) {
     let (before, after) = factors.split_at_mut(layer);
     let gradient = &mut before[layer - 1].deltas;
-    through_linear(shape, weights, layer, &after[0].deltas, gradient);
+    weights.backward(layer, &after[0].deltas, gradient);
     widest(
         #[inline(always)]
         || relu_gradient(&after[0].activations, gradient),

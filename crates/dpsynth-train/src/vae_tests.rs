@@ -61,8 +61,9 @@ impl Case {
             codes: &self.codes,
             normals: &self.normals,
         };
-        M::forward(&self.shape, &self.weights, &block, scratch, factors);
-        M::backward(&self.shape, &self.weights, &block, scratch, factors);
+        let weights = M::lay_out(&self.shape, &self.weights);
+        M::forward(&self.shape, &weights, &block, scratch, factors);
+        M::backward(&self.shape, &weights, &block, scratch, factors);
     }
 
     fn one_hot(&self, row: usize) -> Vec<f32> {

@@ -85,6 +85,7 @@ struct OwnBias;
 
 impl LayerwiseModel for OwnBias {
     type Shape = ();
+    type Weights<'w> = ();
     type Scratch = ();
 
     fn layers((): &()) -> Vec<LayerShape> {
@@ -98,9 +99,11 @@ impl LayerwiseModel for OwnBias {
         0
     }
 
-    fn forward((): &(), _: &[f32], _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
+    fn lay_out<'w>((): &'w (), _: &'w [f32]) {}
 
-    fn backward((): &(), _: &[f32], block: &Block<'_>, (): &mut (), factors: &mut [LayerFactors]) {
+    fn forward((): &(), (): &(), _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
+
+    fn backward((): &(), (): &(), block: &Block<'_>, (): &mut (), factors: &mut [LayerFactors]) {
         let deltas = factors[0].deltas.chunks_exact_mut(UNITS);
         for (row, &code) in deltas.zip(block.codes) {
             row.fill(0.0);

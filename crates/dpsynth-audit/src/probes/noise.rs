@@ -224,6 +224,7 @@ struct Silent;
 
 impl LayerwiseModel for Silent {
     type Shape = ();
+    type Weights<'w> = ();
     type Scratch = ();
 
     fn layers((): &()) -> Vec<LayerShape> {
@@ -237,9 +238,11 @@ impl LayerwiseModel for Silent {
         0
     }
 
-    fn forward((): &(), _: &[f32], _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
+    fn lay_out<'w>((): &'w (), _: &'w [f32]) {}
 
-    fn backward((): &(), _: &[f32], _: &Block<'_>, (): &mut (), factors: &mut [LayerFactors]) {
+    fn forward((): &(), (): &(), _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
+
+    fn backward((): &(), (): &(), _: &Block<'_>, (): &mut (), factors: &mut [LayerFactors]) {
         factors[0].deltas.fill(0.0);
     }
 }

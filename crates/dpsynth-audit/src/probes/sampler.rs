@@ -175,6 +175,7 @@ struct OneEach;
 
 impl LayerwiseModel for OneEach {
     type Shape = ();
+    type Weights<'w> = ();
     type Scratch = ();
 
     fn layers((): &()) -> Vec<LayerShape> {
@@ -190,9 +191,11 @@ impl LayerwiseModel for OneEach {
         0
     }
 
-    fn forward((): &(), _: &[f32], _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
+    fn lay_out<'w>((): &'w (), _: &'w [f32]) {}
 
-    fn backward((): &(), _: &[f32], _: &Block<'_>, (): &mut (), factors: &mut [LayerFactors]) {
+    fn forward((): &(), (): &(), _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
+
+    fn backward((): &(), (): &(), _: &Block<'_>, (): &mut (), factors: &mut [LayerFactors]) {
         factors[0].deltas.fill(10.0);
     }
 }

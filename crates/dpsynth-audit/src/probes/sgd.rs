@@ -208,6 +208,7 @@ impl KnownGradients {
 
 impl LayerwiseModel for KnownGradients {
     type Shape = ();
+    type Weights<'w> = ();
     type Scratch = ();
 
     fn layers((): &()) -> Vec<LayerShape> {
@@ -218,9 +219,11 @@ impl LayerwiseModel for KnownGradients {
         0
     }
 
-    fn forward((): &(), _: &[f32], _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
+    fn lay_out<'w>((): &'w (), _: &'w [f32]) {}
 
-    fn backward((): &(), _: &[f32], block: &Block<'_>, (): &mut (), factors: &mut [LayerFactors]) {
+    fn forward((): &(), (): &(), _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
+
+    fn backward((): &(), (): &(), block: &Block<'_>, (): &mut (), factors: &mut [LayerFactors]) {
         let at_clip_norm = (CLIP_NORM / Self::length(OPPOSED)) as f32;
         for (row, &code) in block.codes.iter().enumerate().take(BLOCK_ROWS) {
             let size = match code {

@@ -5,7 +5,9 @@ use dpsynth_privacy::{
     Block, LayerFactors, LayerShape, LayerwiseModel, Private, PublicRng, Records, Taint, insecure,
 };
 use dpsynth_privacy::{DpSgd, Mechanism, PrivacyUnit};
-use dpsynth_train::{Network, Optimiser, TrainError, Training, Vae, VaeScratch, VaeShape};
+use dpsynth_train::{
+    Network, Optimiser, TrainError, Training, Vae, VaeScratch, VaeShape, VaeWeights,
+};
 
 use super::{Guesses, coins};
 use crate::error::AuditError;
@@ -116,6 +118,7 @@ struct VaeWithCanaries;
 
 impl LayerwiseModel for VaeWithCanaries {
     type Shape = VaeShape;
+    type Weights<'w> = VaeWeights<'w>;
     type Scratch = VaeScratch;
 
     fn layers(shape: &VaeShape) -> Vec<LayerShape> {
@@ -126,9 +129,13 @@ impl LayerwiseModel for VaeWithCanaries {
         Vae::normals_per_row(shape)
     }
 
+    fn lay_out<'w>(shape: &'w VaeShape, weights: &'w [f32]) -> VaeWeights<'w> {
+        Vae::lay_out(shape, weights)
+    }
+
     fn forward(
         shape: &VaeShape,
-        weights: &[f32],
+        weights: &VaeWeights<'_>,
         block: &Block<'_>,
         scratch: &mut VaeScratch,
         factors: &mut [LayerFactors],
@@ -138,7 +145,7 @@ impl LayerwiseModel for VaeWithCanaries {
 
     fn backward(
         shape: &VaeShape,
-        weights: &[f32],
+        weights: &VaeWeights<'_>,
         block: &Block<'_>,
         scratch: &mut VaeScratch,
         factors: &mut [LayerFactors],

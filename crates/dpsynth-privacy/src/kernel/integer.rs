@@ -119,21 +119,24 @@ fn add_product_with(
         Instructions::Avx2 => x86::tile_avx2_checked,
         Instructions::Baseline => tile_plain,
     };
-    for (right_panel, right_start) in (0..right.columns).step_by(RIGHT).enumerate() {
+    let columns = right.columns;
+    for (right_panel, right_start) in (0..columns).step_by(RIGHT).enumerate() {
         let right_values = right.panel(right_panel, rows);
-        let width = RIGHT.min(right.columns - right_start);
-        for (left_panel, left_start) in (0..left.columns).step_by(LEFT).enumerate() {
-            let left_values = left.panel(left_panel, rows);
-            let mut sums = [0i64; LEFT * RIGHT];
-            for (left, right) in left_values
-                .chunks(CHUNK_PAIRS * LEFT)
-                .zip(right_values.chunks(CHUNK_PAIRS * RIGHT))
-            {
-                tile(left, right, &mut sums);
-            }
-            let rows = totals[left_start * right.columns..].chunks_mut(right.columns);
-            for (row, sums) in rows.zip(sums.chunks_exact(RIGHT)) {
-                add_row(&mut row[right_start..right_start + width], &sums[..width]);
+        let width = RIGHT.min(columns - right_start);
+        for (chunk, right_values) in right_values.chunks(CHUNK_PAIRS * RIGHT).enumerate() {
+            for (left_panel, left_start) in (0..left.columns).step_by(LEFT).enumerate() {
+                let left_values = left.panel(left_panel, rows);
+                let left_values = &left_values[chunk * CHUNK_PAIRS * LEFT..][..CHUNK_PAIRS * LEFT];
+                let totals = &mut totals[left_start * columns + right_start..];
+                if left.columns - left_start >= LEFT && width == RIGHT {
+                    tile(left_values, right_values, totals, columns);
+                    continue;
+                }
+                let mut sums = [0i64; LEFT * RIGHT];
+                tile(left_values, right_values, &mut sums, RIGHT);
+                for (row, sums) in totals.chunks_mut(columns).zip(sums.chunks_exact(RIGHT)) {
+                    add_row(&mut row[..width], &sums[..width]);
+                }
             }
         }
     }
@@ -145,11 +148,9 @@ fn add_row(totals: &mut [i64], sums: &[i64]) {
     }
 }
 
-/// Sums of one tile, row by row. To them is added what [`CHUNK_PAIRS`] pairs at most add up to in 32
-/// bits.
-type Tile = [i64; LEFT * RIGHT];
-
-fn tile_plain(left: &[i32], right: &[i32], sums: &mut Tile) {
+/// Adds what [`CHUNK_PAIRS`] pairs at most add up to in 32 bits to the sums of one tile, whose rows
+/// are `stride` apart.
+fn tile_plain(left: &[i32], right: &[i32], sums: &mut [i64], stride: usize) {
     let mut part = [0i32; LEFT * RIGHT];
     for (left, right) in left.chunks_exact(LEFT).zip(right.chunks_exact(RIGHT)) {
         for (part, &a) in part.chunks_exact_mut(RIGHT).zip(left) {
@@ -158,8 +159,10 @@ fn tile_plain(left: &[i32], right: &[i32], sums: &mut Tile) {
             }
         }
     }
-    for (sum, part) in sums.iter_mut().zip(part) {
-        *sum += i64::from(part);
+    for (sums, part) in sums.chunks_mut(stride).zip(part.chunks_exact(RIGHT)) {
+        for (sum, &part) in sums.iter_mut().zip(part) {
+            *sum = sum.wrapping_add(i64::from(part));
+        }
     }
 }
 
@@ -174,22 +177,27 @@ mod x86 {
         _mm512_storeu_si512,
     };
 
-    use super::{Instructions, LEFT, RIGHT, Tile, instructions};
+    use super::{Instructions, LEFT, RIGHT, instructions};
 
-    pub(super) fn tile_avx512_checked(left: &[i32], right: &[i32], sums: &mut Tile) {
+    pub(super) fn tile_avx512_checked(
+        left: &[i32],
+        right: &[i32],
+        sums: &mut [i64],
+        stride: usize,
+    ) {
         assert_eq!(instructions(), Instructions::Avx512);
         // SAFETY: the machine has these instructions.
-        unsafe { tile_avx512(left, right, sums) }
+        unsafe { tile_avx512(left, right, sums, stride) }
     }
 
-    pub(super) fn tile_avx2_checked(left: &[i32], right: &[i32], sums: &mut Tile) {
+    pub(super) fn tile_avx2_checked(left: &[i32], right: &[i32], sums: &mut [i64], stride: usize) {
         assert_ne!(instructions(), Instructions::Baseline);
         // SAFETY: the machine has these instructions.
-        unsafe { tile_avx2(left, right, sums) }
+        unsafe { tile_avx2(left, right, sums, stride) }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    fn tile_avx512(left: &[i32], right: &[i32], sums: &mut Tile) {
+    fn tile_avx512(left: &[i32], right: &[i32], sums: &mut [i64], stride: usize) {
         let mut lanes = [[_mm512_setzero_si512(); 2]; LEFT];
         for (left, right) in left.chunks_exact(LEFT).zip(right.chunks_exact(RIGHT)) {
             let (low, high) = right.split_at(RIGHT / 2);
@@ -206,8 +214,8 @@ mod x86 {
                 lanes[1] = _mm512_dpwssd_epi32(lanes[1], pair, high);
             }
         }
-        for (sums, lanes) in sums.chunks_exact_mut(RIGHT).zip(lanes) {
-            for (sums, lanes) in sums.chunks_exact_mut(16).zip(lanes) {
+        for (sums, lanes) in sums.chunks_mut(stride).zip(lanes) {
+            for (sums, lanes) in sums[..RIGHT].chunks_exact_mut(16).zip(lanes) {
                 let halves = [
                     _mm512_castsi512_si256(lanes),
                     _mm512_extracti64x4_epi64::<1>(lanes),
@@ -226,9 +234,9 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx2")]
-    fn tile_avx2(left: &[i32], right: &[i32], sums: &mut Tile) {
+    fn tile_avx2(left: &[i32], right: &[i32], sums: &mut [i64], stride: usize) {
         // Sixteen registers hold four by two vectors of sums and what is multiplied.
-        for (half, sums) in sums.chunks_exact_mut(4 * RIGHT).enumerate() {
+        for (half, sums) in sums.chunks_mut(4 * stride).take(2).enumerate() {
             for quarter in 0..2 {
                 let mut lanes = [[_mm256_setzero_si256(); 2]; 4];
                 for (left, right) in left.chunks_exact(LEFT).zip(right.chunks_exact(RIGHT)) {
@@ -246,7 +254,7 @@ mod x86 {
                         lanes[1] = _mm256_add_epi32(lanes[1], _mm256_madd_epi16(pair, high));
                     }
                 }
-                for (sums, lanes) in sums.chunks_exact_mut(RIGHT).zip(lanes) {
+                for (sums, lanes) in sums.chunks_mut(stride).zip(lanes) {
                     let sums = sums[16 * quarter..16 * quarter + 16].chunks_exact_mut(8);
                     for (sums, lanes) in sums.zip(lanes) {
                         let halves: [__m128i; 2] = [
@@ -272,21 +280,8 @@ mod x86 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::widest::available;
     use crate::random::PublicRng;
-
-    fn available() -> Vec<Instructions> {
-        match instructions() {
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx512 => vec![
-                Instructions::Avx512,
-                Instructions::Avx2,
-                Instructions::Baseline,
-            ],
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx2 => vec![Instructions::Avx2, Instructions::Baseline],
-            Instructions::Baseline => vec![Instructions::Baseline],
-        }
-    }
 
     /// Compares a product with plain arithmetic, for factors that `draw` makes.
     fn check(rows: usize, left: usize, right: usize, mut draw: impl FnMut() -> i16) {

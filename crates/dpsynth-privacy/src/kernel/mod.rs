@@ -12,12 +12,14 @@
 
 mod integer;
 mod normals;
+mod single;
 mod widest;
 
 use gemm::Parallelism;
 
 pub(crate) use integer::{FACTOR_LIMIT, LeftRows, RightRows, add_product};
 pub use normals::{standard_normals, words_per_row};
+pub use single::{Panels, multiply_panels};
 pub use widest::widest;
 
 /// What happens to the values already in the destination.

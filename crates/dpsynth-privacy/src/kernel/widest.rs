@@ -5,7 +5,7 @@
 pub(crate) enum Instructions {
     /// What every machine of the architecture has.
     Baseline,
-    /// AVX2.
+    /// AVX2 with fused multiplication and addition.
     #[cfg(target_arch = "x86_64")]
     Avx2,
     /// AVX-512 with its integer dot products.
@@ -27,11 +27,28 @@ pub(crate) fn instructions() -> Instructions {
         {
             return Instructions::Avx512;
         }
-        if std::arch::is_x86_feature_detected!("avx2") {
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+        {
             return Instructions::Avx2;
         }
     }
     Instructions::Baseline
+}
+
+/// All that this machine has, widest first.
+#[cfg(test)]
+pub(crate) fn available() -> Vec<Instructions> {
+    match instructions() {
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx512 => vec![
+            Instructions::Avx512,
+            Instructions::Avx2,
+            Instructions::Baseline,
+        ],
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2 => vec![Instructions::Avx2, Instructions::Baseline],
+        Instructions::Baseline => vec![Instructions::Baseline],
+    }
 }
 
 /// Runs `work`, compiled for the widest vectors that this machine has.

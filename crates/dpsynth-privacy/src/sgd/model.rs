@@ -23,6 +23,8 @@ pub const BLOCK_ROWS: usize = 128;
 pub trait LayerwiseModel {
     /// The public shape of the network: sizes and public coefficients.
     type Shape: Clone + Send + Sync;
+    /// The public weights as the passes read them: laid out once for each step.
+    type Weights<'w>: Sync;
     /// Working memory that is reused between blocks.
     type Scratch: Default + Send;
 
@@ -32,12 +34,15 @@ pub trait LayerwiseModel {
     /// Says how many standard normal draws each row needs (latent noise).
     fn normals_per_row(shape: &Self::Shape) -> usize;
 
+    /// Lays out the weights of a step; every block of the step reads the result.
+    fn lay_out<'w>(shape: &'w Self::Shape, weights: &'w [f32]) -> Self::Weights<'w>;
+
     /// Runs one block forward, and writes each layer's activations into `factors`.
     ///
     /// All [`BLOCK_ROWS`] rows are computed; the core ignores the padded ones.
     fn forward(
         shape: &Self::Shape,
-        weights: &[f32],
+        weights: &Self::Weights<'_>,
         block: &Block<'_>,
         scratch: &mut Self::Scratch,
         factors: &mut [LayerFactors],
@@ -49,7 +54,7 @@ pub trait LayerwiseModel {
     /// Loss is summed over rows, not averaged.
     fn backward(
         shape: &Self::Shape,
-        weights: &[f32],
+        weights: &Self::Weights<'_>,
         block: &Block<'_>,
         scratch: &mut Self::Scratch,
         factors: &mut [LayerFactors],

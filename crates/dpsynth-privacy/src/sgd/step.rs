@@ -9,14 +9,15 @@ use super::quantise::CLIP_NORM_ON_GRID;
 use super::times::{StepTimes, Stopwatch};
 use super::worker::{Parts, SumTask, Workers, thread_count};
 use crate::boundary::{Private, Released};
+use crate::kernel::widest;
 use crate::mechanism::DpSgd;
 use crate::noise::RoundedGaussian;
 use crate::paid::{Authorized, MechanismError, Taint};
 use crate::random::Purpose;
 use crate::records::Records;
 
-/// Parameters whose noise comes from one stream.
-const NOISE_BLOCK: usize = 4096;
+/// Parameters that a thread adds up and scales at once.
+const STRETCH: usize = 4096;
 
 /// The steps that a charge pays for, handed out one by one and no more of them than were paid.
 pub struct StepSequence {
@@ -130,53 +131,45 @@ impl Step<'_> {
             shape,
             weights,
             clip_norm: sgd.clip_norm.value(),
+            noise: (self.authorized.taint != Some(Taint::NoNoise)).then_some(noise),
             key: &self.authorized.key,
             step: self.index,
         };
         let (parts, mut times) = task.sum(&sampled, self.workers);
         times.sample = sampling;
-        let noise = (self.authorized.taint != Some(Taint::NoNoise)).then_some(noise);
         let unit = sgd.clip_norm.value() / CLIP_NORM_ON_GRID;
         let mut sum = vec![0.0; weights.len()];
-        times.add(&self.finish(&parts, noise, unit, &mut sum));
+        times.add(&self.merge(&parts, unit, &mut sum));
         self.workers.keep(parts);
         Ok((Released::by_mechanism(sum), times))
     }
 
-    /// Adds up the parts of the sum, adds an independent rounded Gaussian to every coordinate, and takes
-    /// the result to gradient units, of which `unit` is a step of the grid.
-    fn finish(
-        &self,
-        parts: &Parts,
-        noise: Option<RoundedGaussian>,
-        unit: f64,
-        sum: &mut [f32],
-    ) -> StepTimes {
-        let blocks = Mutex::new(sum.chunks_mut(NOISE_BLOCK).enumerate());
-        // Each block has a stream of its own, so it does not matter which thread takes it.
+    /// Adds up the parts of the noisy sum, and takes it to gradient units, of which `unit` is a step of
+    /// the grid.
+    fn merge(&self, parts: &Parts, unit: f64, sum: &mut [f32]) -> StepTimes {
+        let stretches = Mutex::new(sum.chunks_mut(STRETCH).enumerate());
         let work = || {
-            let mut totals = [0; NOISE_BLOCK];
+            let mut totals = [0; STRETCH];
             let mut times = StepTimes::default();
             let mut watch = Stopwatch::start();
             loop {
                 // OK because nothing panics while the lock is held, so it is never poisoned.
-                let next = blocks.lock().expect("queue of blocks").next();
-                let Some((block, sum)) = next else {
+                let next = stretches.lock().expect("queue of stretches").next();
+                let Some((stretch, sum)) = next else {
+                    watch.lap(&mut times.product);
                     return times;
                 };
                 let totals = &mut totals[..sum.len()];
                 totals.fill(0);
-                parts.add_to(block * NOISE_BLOCK, totals);
-                watch.lap(&mut times.product);
-                if let Some(noise) = &noise {
-                    let key = &self.authorized.key;
-                    let mut rng = key.stream(Purpose::GradientNoise, self.index, block as u32);
-                    noise.add_to(totals, &mut rng);
-                    watch.lap(&mut times.noise);
-                }
-                for (sum, &total) in sum.iter_mut().zip(&*totals) {
-                    *sum = (total as f64 * unit) as f32;
-                }
+                parts.add_to(stretch * STRETCH, totals);
+                widest(
+                    #[inline(always)]
+                    || {
+                        for (sum, &total) in sum.iter_mut().zip(&*totals) {
+                            *sum = (total as f64 * unit) as f32;
+                        }
+                    },
+                );
             }
         };
         thread::scope(|scope| {

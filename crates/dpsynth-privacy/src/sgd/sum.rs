@@ -115,6 +115,9 @@ impl ExactSum {
 
     /// Adds the products of the gathered blocks to the totals.
     fn multiply(&mut self) {
+        if self.gathered == 0 {
+            return;
+        }
         let rows = self.gathered * BLOCK_ROWS;
         self.gathered = 0;
         for layer in &self.layers {
@@ -127,6 +130,9 @@ impl ExactSum {
 
     /// Adds the sums of code layers to the totals, and starts them anew.
     fn collect(&mut self) {
+        if self.scattered == 0 {
+            return;
+        }
         self.scattered = 0;
         for layer in &mut self.layers {
             if let Gathered::Codes(sums) = &mut layer.gathered {
@@ -149,6 +155,13 @@ impl ExactSum {
     pub(crate) fn finish(&mut self) {
         self.multiply();
         self.collect();
+    }
+
+    /// One block of coordinates of the sum, to which noise may be added modulo 2^64.
+    pub(crate) fn coordinates(&mut self, block: usize, length: usize) -> &mut [i64] {
+        let start = block * length;
+        let end = self.totals.len().min(start + length);
+        &mut self.totals[start..end]
     }
 
     /// The sum of what was added before the last [`finish`](Self::finish).

@@ -1,4 +1,5 @@
-//! The threads of a step: each takes blocks of rows and sums their clipped contributions.
+//! The threads of a step: each takes blocks of rows and sums their clipped contributions, and draws
+//! noise for blocks of parameters when no rows are left.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -10,7 +11,8 @@ use super::model::{BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerShape, Laye
 use super::quantise::Quantised;
 use super::sum::ExactSum;
 use super::times::{StepTimes, Stopwatch};
-use crate::kernel::{standard_normals, words_per_row};
+use crate::kernel::{standard_normals, widest, words_per_row};
+use crate::noise::RoundedGaussian;
 use crate::random::{Purpose, SecretKey, SecretRng};
 use crate::records::Records;
 
@@ -28,7 +30,10 @@ impl Workers {
     }
 }
 
-/// The sum of one step, in the parts that the threads computed.
+/// Parameters whose noise comes from one stream.
+const NOISE_BLOCK: usize = 4096;
+
+/// The noisy sum of one step, in the parts that the threads computed: none of them is noisy by itself.
 pub(crate) struct Parts(Vec<Worker>);
 
 impl Parts {
@@ -36,9 +41,14 @@ impl Parts {
     pub(crate) fn add_to(&self, first: usize, totals: &mut [i64]) {
         for part in &self.0 {
             let part = &part.sum.totals()[first..first + totals.len()];
-            for (total, &value) in totals.iter_mut().zip(part) {
-                *total = total.wrapping_add(value);
-            }
+            widest(
+                #[inline(always)]
+                || {
+                    for (total, &value) in totals.iter_mut().zip(part) {
+                        *total = total.wrapping_add(value);
+                    }
+                },
+            );
         }
     }
 }
@@ -50,19 +60,27 @@ pub(crate) struct SumTask<'a, M: LayerwiseModel> {
     pub(crate) shape: &'a M::Shape,
     pub(crate) weights: &'a [f32],
     pub(crate) clip_norm: f64,
+    /// What is added to every coordinate; `None` only under a taint.
+    pub(crate) noise: Option<RoundedGaussian>,
     pub(crate) key: &'a SecretKey,
     pub(crate) step: u32,
 }
 
 impl<M: LayerwiseModel> SumTask<'_, M> {
-    /// Sums the clipped contributions of the sampled units, as integers on the grid.
+    /// Sums the clipped contributions of the sampled units, as integers on the grid, and adds an
+    /// independent draw of the noise to every coordinate.
     pub(crate) fn sum(&self, sampled: &[u32], workers: &Workers) -> (Parts, StepTimes) {
-        let blocks = pack(self.records, sampled);
-        let next = AtomicUsize::new(0);
-        let threads = thread_count().min(blocks.len()).max(1);
+        let mut watch = Stopwatch::start();
+        let mut times = StepTimes::default();
+        let rows = Queue::new(pack(self.records, sampled));
+        let noise_blocks = self.weights.len().div_ceil(NOISE_BLOCK);
+        let noise = Queue::new((0..noise_blocks).collect());
+        let weights = M::lay_out(self.shape, self.weights);
+        watch.lap(&mut times.lay_out);
+        let threads = thread_count().min(rows.len().max(noise.len())).max(1);
         let parts: Vec<Worker> = (0..threads).map(|_| self.worker(workers)).collect();
         let run = |mut worker: Worker| {
-            let times = worker.run(self, &blocks, &next);
+            let times = worker.run(self, &weights, &rows, &noise);
             (worker, times)
         };
         let done = thread::scope(|scope| {
@@ -82,7 +100,6 @@ impl<M: LayerwiseModel> SumTask<'_, M> {
             }
             done
         });
-        let mut times = StepTimes::default();
         let parts = done.into_iter().map(|(worker, part)| {
             times.add(&part);
             worker
@@ -140,13 +157,15 @@ impl Worker {
             && self.draws.normals_per_row == normals_per_row
     }
 
-    /// Sums blocks that no other thread has taken, starting at zero. The sum of all threads is the
-    /// same whichever takes which block.
+    /// Sums blocks that no other thread has taken, starting at zero, and adds the noise of blocks of
+    /// coordinates that no other has taken. The sum of all threads is the same whichever takes
+    /// which block: each block of coordinates has one stream, and integers are added modulo 2^64.
     fn run<M: LayerwiseModel>(
         &mut self,
         task: &SumTask<'_, M>,
-        blocks: &[PackedBlock],
-        next: &AtomicUsize,
+        weights: &M::Weights<'_>,
+        rows: &Queue<PackedBlock>,
+        noise_blocks: &Queue<usize>,
     ) -> StepTimes {
         let columns = self.domain_sizes.len();
         let word = task
@@ -157,7 +176,7 @@ impl Worker {
         let mut times = StepTimes::default();
         let mut watch = Stopwatch::start();
         self.sum.restart();
-        while let Some((index, block)) = take_next(next, blocks) {
+        while let Some((index, block)) = rows.take_next() {
             self.codes.fill(0);
             for (&row, codes) in block.rows.iter().zip(self.codes.chunks_exact_mut(columns)) {
                 let start = row as usize * columns;
@@ -172,9 +191,9 @@ impl Worker {
             };
             let factors = &mut self.factors;
             watch.lap(&mut times.lay_out);
-            M::forward(task.shape, task.weights, &view, &mut scratch, factors);
+            M::forward(task.shape, weights, &view, &mut scratch, factors);
             watch.lap(&mut times.forward);
-            M::backward(task.shape, task.weights, &view, &mut scratch, factors);
+            M::backward(task.shape, weights, &view, &mut scratch, factors);
             watch.lap(&mut times.backward);
             self.quantised.fill(
                 &self.layers,
@@ -190,6 +209,13 @@ impl Worker {
         }
         self.sum.finish();
         watch.lap(&mut times.product);
+        if let Some(noise) = &task.noise {
+            while let Some((_, &block)) = noise_blocks.take_next() {
+                let mut rng = (task.key).stream(Purpose::GradientNoise, task.step, block as u32);
+                noise.add_to(self.sum.coordinates(block, NOISE_BLOCK), &mut rng);
+            }
+            watch.lap(&mut times.noise);
+        }
         times
     }
 }
@@ -223,13 +249,29 @@ fn pack(records: &Records, sampled: &[u32]) -> Vec<PackedBlock> {
     blocks
 }
 
-/// Takes the next block that no thread has taken.
-fn take_next<'b>(
-    next: &AtomicUsize,
-    blocks: &'b [PackedBlock],
-) -> Option<(usize, &'b PackedBlock)> {
-    let index = next.fetch_add(1, Ordering::Relaxed);
-    blocks.get(index).map(|block| (index, block))
+/// Pieces of work, each of which is handed to one thread.
+struct Queue<T> {
+    pieces: Vec<T>,
+    next: AtomicUsize,
+}
+
+impl<T> Queue<T> {
+    fn new(pieces: Vec<T>) -> Self {
+        Self {
+            pieces,
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Takes the next piece that no thread has taken, and its index.
+    fn take_next(&self) -> Option<(usize, &T)> {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        self.pieces.get(index).map(|piece| (index, piece))
+    }
 }
 
 /// Room for the factors of one block.

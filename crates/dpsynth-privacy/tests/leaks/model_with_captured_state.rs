@@ -7,6 +7,7 @@ struct Keeper(RefCell<Vec<u16>>);
 
 impl LayerwiseModel for Keeper {
     type Shape = ();
+    type Weights<'w> = ();
     type Scratch = ();
     fn layers(_: &()) -> Vec<LayerShape> {
         Vec::new()
@@ -14,10 +15,11 @@ impl LayerwiseModel for Keeper {
     fn normals_per_row(_: &()) -> usize {
         0
     }
-    fn backward(&self, _: &[f32], block: &Block<'_>, _: &mut (), _: &mut [LayerFactors]) {
+    fn lay_out<'w>(_: &'w (), _: &'w [f32]) {}
+    fn backward(&self, _: &(), block: &Block<'_>, _: &mut (), _: &mut [LayerFactors]) {
         self.0.borrow_mut().extend(block.codes);
     }
-    fn forward(_: &(), _: &[f32], _: &Block<'_>, _: &mut (), _: &mut [LayerFactors]) {}
+    fn forward(_: &(), _: &(), _: &Block<'_>, _: &mut (), _: &mut [LayerFactors]) {}
 }
 
 fn main() {}

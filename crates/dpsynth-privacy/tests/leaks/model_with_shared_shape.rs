@@ -7,6 +7,7 @@ struct Keeper;
 
 impl LayerwiseModel for Keeper {
     type Shape = RefCell<Vec<u16>>;
+    type Weights<'w> = ();
     type Scratch = ();
     fn layers(_: &Self::Shape) -> Vec<LayerShape> {
         Vec::new()
@@ -14,8 +15,9 @@ impl LayerwiseModel for Keeper {
     fn normals_per_row(_: &Self::Shape) -> usize {
         0
     }
-    fn backward(_: &Self::Shape, _: &[f32], _: &Block<'_>, _: &mut (), _: &mut [LayerFactors]) {}
-    fn forward(_: &Self::Shape, _: &[f32], _: &Block<'_>, _: &mut (), _: &mut [LayerFactors]) {}
+    fn lay_out<'w>(_: &'w Self::Shape, _: &'w [f32]) {}
+    fn backward(_: &Self::Shape, _: &(), _: &Block<'_>, _: &mut (), _: &mut [LayerFactors]) {}
+    fn forward(_: &Self::Shape, _: &(), _: &Block<'_>, _: &mut (), _: &mut [LayerFactors]) {}
 }
 
 fn main() {}

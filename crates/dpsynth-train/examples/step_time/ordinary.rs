@@ -8,7 +8,7 @@ use dpsynth_privacy::kernel::{
     Destination, Operand, ProductShape, multiply_f32, standard_normals, widest, words_per_row,
 };
 use dpsynth_privacy::{BLOCK_ROWS, Block, LayerFactors, LayerInput, LayerwiseModel, PublicRng};
-use dpsynth_train::{Vae, VaeScratch, VaeShape};
+use dpsynth_train::{Vae, VaeScratch, VaeShape, VaeWeights};
 
 /// CPU seconds of the parts of a step.
 #[derive(Clone, Copy, Default)]
@@ -51,7 +51,8 @@ impl<'a> OrdinaryStep<'a> {
         let blocks: Vec<&[usize]> = sampled.chunks(BLOCK_ROWS).collect();
         let next = AtomicUsize::new(0);
         let threads = thread::available_parallelism().map_or(1, |count| count.get());
-        let work = || self.sum_blocks(weights, &blocks, &next, seed);
+        let laid_out = Vae::lay_out(self.shape, weights);
+        let work = || self.sum_blocks(&laid_out, &blocks, &next, seed);
         let (mut sum, mut times) = thread::scope(|scope| {
             let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
             let (mut sum, mut times) = work();
@@ -74,7 +75,7 @@ impl<'a> OrdinaryStep<'a> {
 
     fn sum_blocks(
         &self,
-        weights: &[f32],
+        weights: &VaeWeights<'_>,
         blocks: &[&[usize]],
         next: &AtomicUsize,
         seed: u64,

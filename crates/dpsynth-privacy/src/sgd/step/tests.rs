@@ -23,6 +23,7 @@ struct HostileShape {
 
 impl LayerwiseModel for Hostile {
     type Shape = HostileShape;
+    type Weights<'w> = ();
     type Scratch = ();
 
     fn layers(shape: &HostileShape) -> Vec<LayerShape> {
@@ -47,11 +48,13 @@ impl LayerwiseModel for Hostile {
         2
     }
 
-    fn forward(_: &HostileShape, _: &[f32], _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
+    fn lay_out<'w>(_: &'w HostileShape, _: &'w [f32]) {}
+
+    fn forward(_: &HostileShape, (): &(), _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
 
     fn backward(
         shape: &HostileShape,
-        _: &[f32],
+        (): &(),
         block: &Block<'_>,
         (): &mut (),
         factors: &mut [LayerFactors],
@@ -121,6 +124,17 @@ fn sum_with(
     clip_norm: f64,
     workers: &Workers,
 ) -> Vec<i64> {
+    noisy_sum(records, sampled, shape, clip_norm, None, workers)
+}
+
+fn noisy_sum(
+    records: &Records,
+    sampled: &[u32],
+    shape: &HostileShape,
+    clip_norm: f64,
+    noise: Option<RoundedGaussian>,
+    workers: &Workers,
+) -> Vec<i64> {
     let weights = weights(shape);
     let task = SumTask::<Hostile> {
         records,
@@ -128,6 +142,7 @@ fn sum_with(
         shape,
         weights: &weights,
         clip_norm,
+        noise,
         key: &SecretKey::fixed(1),
         step: 0,
     };
@@ -196,6 +211,7 @@ fn rows_that_cancel_cannot_escape_the_bound() {
     struct Cancelling;
     impl LayerwiseModel for Cancelling {
         type Shape = ();
+        type Weights<'w> = ();
         type Scratch = ();
         fn layers((): &()) -> Vec<LayerShape> {
             vec![LayerShape {
@@ -206,10 +222,12 @@ fn rows_that_cancel_cannot_escape_the_bound() {
         fn normals_per_row((): &()) -> usize {
             0
         }
-        fn forward((): &(), _: &[f32], _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
+        fn lay_out<'w>((): &'w (), _: &'w [f32]) {}
+
+        fn forward((): &(), (): &(), _: &Block<'_>, (): &mut (), _: &mut [LayerFactors]) {}
         fn backward(
             (): &(),
-            _: &[f32],
+            (): &(),
             block: &Block<'_>,
             (): &mut (),
             factors: &mut [LayerFactors],
@@ -228,6 +246,7 @@ fn rows_that_cancel_cannot_escape_the_bound() {
         shape: &(),
         weights: &[0.0; 6],
         clip_norm: 1.0,
+        noise: None,
         key: &SecretKey::fixed(1),
         step: 0,
     };
@@ -281,6 +300,34 @@ fn what_an_earlier_step_left_in_memory_changes_nothing() {
         sum_with(&others, &all[..300], &wider, 1.0, &workers),
         sum(&others, &all[..300], &wider, 1.0)
     );
+}
+
+#[test]
+fn whichever_thread_draws_it_noise_is_added_once_to_every_coordinate() {
+    let shape = HostileShape {
+        seed: 6,
+        domain_sizes: vec![4000],
+        magnitude: 1.0,
+        poison: 0,
+    };
+    let records = records(&shape, 2000, 2, 3);
+    let noise = || RoundedGaussian::new(1.5 * CLIP_NORM_ON_GRID);
+    let parameters = weights(&shape).len();
+    assert!(!parameters.is_multiple_of(4096) && parameters > 4 * 4096);
+    let mut expected = vec![0; parameters];
+    for (block, expected) in expected.chunks_mut(4096).enumerate() {
+        let mut rng = SecretKey::fixed(1).stream(Purpose::GradientNoise, 0, block as u32);
+        noise().unwrap().fill(expected, &mut rng);
+    }
+    let workers = Workers::default();
+    let all: Vec<u32> = (0..2000).collect();
+    // With many rows, with fewer than a block for each thread, and with none.
+    for sampled in [&all[..], &all[..9], &[]] {
+        let found = noisy_sum(&records, sampled, &shape, 1.0, noise(), &workers);
+        let without = sum(&records, sampled, &shape, 1.0);
+        let difference = found.iter().zip(&without).map(|(found, sum)| found - sum);
+        assert!(difference.eq(expected.iter().copied()));
+    }
 }
 
 fn paid(sgd: DpSgd, taint: Taint) -> crate::paid::Paid {
