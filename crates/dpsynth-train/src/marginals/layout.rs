@@ -5,12 +5,15 @@ use dpsynth_privacy::{MarginalQuery, MeasuredMarginal, Released};
 use super::grouping::{Fineness, Grouping};
 use super::measure::MeasurePlan;
 use super::measurements::{Measurements, Slice, learn};
+use super::runs::Runs;
 use super::tree::TreeNode;
 
 /// The columns as they are measured together.
 #[derive(Clone)]
 pub(super) struct Layout {
     groupings: Vec<Grouping>,
+    /// The same of the runs of codes in which single columns were counted.
+    of_runs: Vec<Grouping>,
     split_by: Option<usize>,
     pub(super) classes: usize,
     /// Columns in the blocks of a slice, and where each block starts; the total at the end.
@@ -22,6 +25,7 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new(
         plan: &MeasurePlan,
+        runs: &Runs,
         one_way: Released<Vec<MeasuredMarginal>>,
         split_by: Option<usize>,
     ) -> Released<Self> {
@@ -33,7 +37,7 @@ impl Layout {
             let ordered_groups = plan.groups_of_a_line(pairs, classes as f64);
             let noise = plan.pair_noise(pairs);
             let total = rows(&one_way);
-            let groupings = one_way
+            let of_runs = one_way
                 .iter()
                 .zip(&plan.orders)
                 .enumerate()
@@ -47,15 +51,20 @@ impl Layout {
                             .min(0.05 * total)
                             .max(2.0 * table.noise_stddev),
                     };
+                    let order = runs.order(column, order);
                     Grouping::new(order, &table.counts, table.noise_stddev, total, fineness)
                 })
                 .collect::<Vec<_>>();
+            let groupings: Vec<_> = (of_runs.iter().enumerate())
+                .map(|(column, grouping)| runs.of_codes(column, grouping))
+                .collect();
             let mut starts = vec![0];
             for &column in &blocks {
                 starts.push(starts[starts.len() - 1] + groupings[column].groups());
             }
             Self {
                 groupings,
+                of_runs,
                 split_by,
                 classes,
                 blocks,
@@ -162,7 +171,7 @@ impl Layout {
         for (block, &column) in self.blocks.iter().enumerate() {
             let table = &self.one_way[column];
             let mut sums = vec![(0.0f64, 0.0f64); self.groups(block)];
-            for (&group, count) in self.groupings[column].group_of.iter().zip(&table.counts) {
+            for (&group, count) in self.of_runs[column].group_of.iter().zip(&table.counts) {
                 let sum = &mut sums[usize::from(group)];
                 *sum = (sum.0 + count, sum.1 + 1.0);
             }

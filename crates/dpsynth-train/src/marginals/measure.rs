@@ -5,6 +5,7 @@ use dpsynth_privacy::{MarginalQuery, MarginalSession, MechanismError, Released};
 use super::grouping::CodeOrder;
 use super::layout::Layout;
 use super::measurements::Measurements;
+use super::runs::Runs;
 use super::tree::edges;
 
 /// What is decided about the measurement before the data is opened.
@@ -52,7 +53,8 @@ pub enum PairChoice {
     Alike,
 }
 
-/// Measures in three stages: single columns on their codes, all pairs of columns on groups of
+/// Measures in three stages: single columns on their codes (or runs of them, where there is too much
+/// noise for a line's many cells), all pairs of columns on groups of
 /// codes, and once more the pairs that the plan's choice picks in the light of these.
 ///
 /// Where there is a target of few classes and rows enough, every pair is measured within each
@@ -69,8 +71,13 @@ pub fn measure(
     session: &mut MarginalSession<'_>,
 ) -> Result<Released<Measurements>, MechanismError> {
     let columns = plan.codes.len();
+    let one_way_shares = plan.one_way_shares();
+    let runs = Runs::new(plan, &one_way_shares);
+    if let Some(merged) = runs.merged_codes() {
+        session.merge_codes(merged)?;
+    }
     let singles: Vec<_> = (0u32..)
-        .zip(plan.one_way_shares())
+        .zip(one_way_shares)
         .map(|(column, share)| MarginalQuery {
             columns: vec![column],
             share,
@@ -78,7 +85,7 @@ pub fn measure(
         .collect();
     let one_way = session.measure(&singles)?;
     let split_by = plan.split_by();
-    let layout = Layout::new(plan, one_way.clone(), split_by);
+    let layout = Layout::new(plan, &runs, one_way.clone(), split_by);
     session.merge_codes(&layout.merged_codes())?;
     if columns == 1 {
         return Ok(layout.map(|layout| layout.finish(&[], Vec::new(), Vec::new())));

@@ -21,6 +21,7 @@ mod measurements;
 mod network;
 mod problem;
 mod refine;
+mod runs;
 mod tables;
 mod tree;
 
