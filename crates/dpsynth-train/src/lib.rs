@@ -63,8 +63,8 @@ pub use generator::Generator;
 pub use graphical::GraphicalModel;
 pub use initial::{ClassCounts, StartingCounts};
 pub use marginals::{
-    CodeOrder, FitPlan, Grouping, MeasureOutlook, MeasurePlan, MeasureShares, Measurements,
-    PairChoice, Slice, TreeNode, fit_copula, fit_decoder, fit_graphical, measure,
+    CodeOrder, FitPlan, Grouping, MeasureOutlook, MeasurePlan, MeasureShares, MeasuredPairs,
+    Measurements, PairChoice, Slice, TreeNode, fit_copula, fit_decoder, fit_graphical, measure,
 };
 pub use mixture::Mixture;
 pub use on_device::{DeviceScratch, DeviceVae};

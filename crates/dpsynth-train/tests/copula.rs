@@ -9,7 +9,9 @@ use dpsynth_privacy::{
     ChosenMarginals, Mechanism, NoiseMultiplier, PrivacyUnit, Private, PublicRng, Records, Taint,
     insecure,
 };
-use dpsynth_train::{CodeOrder, Copula, Generator, MeasurePlan, PairChoice, fit_copula, measure};
+use dpsynth_train::{
+    CodeOrder, Copula, Generator, MeasurePlan, MeasuredPairs, PairChoice, fit_copula, measure,
+};
 use proptest::prelude::*;
 
 /// Fits a copula to two columns of cut normal scores with a correlation, and a third by itself.
@@ -81,7 +83,7 @@ fn what_the_noise_explains_is_no_correlation() {
 #[test]
 fn single_columns_are_those_that_were_measured() {
     let plan = plan(0.5, PairChoice::Alike);
-    assert!(!plan.outlook().split);
+    assert_eq!(plan.outlook().pairs, MeasuredPairs::All);
     let copula = fit_copula(&measured(0.5, 1, &plan), &plan.orders);
     let rows = copula.sample(40_000, &mut PublicRng::from_seed(2));
     for column in 0..5 {

@@ -6,13 +6,13 @@ use common::{
     SIZES, assert_those_that_meet, condition, measured, plan, survives_its_file, truth, worst_pair,
 };
 use dpsynth_privacy::PublicRng;
-use dpsynth_train::{Generator, MeasurePlan, PairChoice, fit_graphical};
+use dpsynth_train::{Generator, MeasurePlan, MeasuredPairs, PairChoice, fit_graphical};
 use proptest::prelude::*;
 
 #[test]
 fn the_model_draws_rows_like_those_that_were_measured() {
     let plan = plan(4.0, PairChoice::JunctionTree);
-    assert!(plan.outlook().split);
+    assert_eq!(plan.outlook().pairs, MeasuredPairs::WithinClasses);
     let measurements = measured(4.0, 1, &plan);
     let model = fit_graphical(&measurements);
     // What depends on each other is joined, and the class is a parent of every other column.

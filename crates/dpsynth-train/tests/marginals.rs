@@ -8,8 +8,8 @@ use dpsynth_privacy::{
     insecure,
 };
 use dpsynth_train::{
-    CodeOrder, FitPlan, Generator, MeasurePlan, PairChoice, fit_copula, fit_decoder, fit_graphical,
-    measure,
+    CodeOrder, FitPlan, Generator, MeasurePlan, MeasuredPairs, PairChoice, fit_copula, fit_decoder,
+    fit_graphical, measure,
 };
 
 const FIT: FitPlan = FitPlan {
@@ -27,7 +27,7 @@ const FIT: FitPlan = FitPlan {
 fn the_fit_draws_rows_like_those_that_were_measured() {
     let plan = plan(4.0, PairChoice::Dependent);
     let measurements = measured(4.0, 1, &plan);
-    assert!(plan.outlook().split);
+    assert_eq!(plan.outlook().pairs, MeasuredPairs::WithinClasses);
     let mut last = f64::INFINITY;
     let mixture = fit_decoder(&FIT, &measurements, &mut |_, deviation| last = deviation);
     // The fit reaches the noise, and with fewer parameters than cells it does not go far below.
@@ -66,8 +66,8 @@ fn refining_comes_nearer_and_its_price_keeps_it_from_the_noise() {
         information_price: 0.0,
         ..refined
     };
-    let (distance, followed) = last(60.0, free);
-    let (priced_distance, priced) = last(60.0, refined);
+    let (distance, followed) = last(30.0, free);
+    let (priced_distance, priced) = last(30.0, refined);
     assert!(distance < priced_distance, "{distance} {priced_distance}");
     let far = |mixture: dpsynth_train::Mixture| {
         let rows = mixture.sample(40_000, &mut PublicRng::from_seed(2));
@@ -75,6 +75,33 @@ fn refining_comes_nearer_and_its_price_keeps_it_from_the_noise() {
     };
     let (followed, priced) = (far(followed), far(priced));
     assert!(priced < followed, "{priced} {followed}");
+}
+
+#[test]
+fn a_price_that_hides_what_was_measured_is_lowered() {
+    let measurements = measured(4.0, 1, &plan(4.0, PairChoice::Dependent));
+    let far = |information_price: f64| {
+        let fit = FitPlan {
+            steps: 100,
+            refining_steps: 100,
+            information_price,
+            ..FIT
+        };
+        let mut last_step = 0;
+        let mixture = fit_decoder(&fit, &measurements, &mut |step, _| {
+            assert!(step > last_step);
+            last_step = step;
+        });
+        assert_eq!(last_step, fit.most_steps());
+        let rows = mixture.sample(40_000, &mut PublicRng::from_seed(2));
+        worst_pair(&rows, &truth())
+    };
+    // At 32 times the price that serves, columns would be independent and 0.3 away; it is halved five times.
+    let (usual, lowered) = (far(0.1), far(3.2));
+    assert!(lowered < 1.1 * usual, "{lowered} {usual}");
+    // So many times as much cannot be made up for.
+    let hidden = far(1e5);
+    assert!(hidden > 2.0 * usual, "{hidden} {usual}");
 }
 
 #[test]

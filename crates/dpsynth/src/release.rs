@@ -403,7 +403,7 @@ fn fit_generator(
         ModelPlan::Decoder(decoder) => {
             let measured = measure_columns(plan, &decoder.columns, expected, paid, records)?;
             kept = Some(measured.clone());
-            let steps = decoder.fit.steps + decoder.fit.refining_steps;
+            let steps = decoder.fit.most_steps();
             let rows = measured.total;
             let fitted = measured.map(|measurements| {
                 Generator::Mixture(fit_decoder(&decoder.fit, &measurements, &mut |taken, _| {

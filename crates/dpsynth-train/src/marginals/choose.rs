@@ -3,6 +3,7 @@
 use dpsynth_privacy::MeasuredMarginal;
 
 use super::layout::Layout;
+use super::stage::MEAN_ABSOLUTE;
 use super::tree::{TreeNode, edges, grow};
 
 impl Layout {
@@ -134,5 +135,3 @@ const MOST_CLIQUE_CELLS: usize = 1 << 18;
 const GROWTHS: usize = 5;
 /// Part of the noise of a table that denoising leaves.
 const DENOISED: f64 = 0.5;
-/// Mean of the absolute value of a standard normal draw.
-const MEAN_ABSOLUTE: f64 = 0.797_884_560_802_865_4;

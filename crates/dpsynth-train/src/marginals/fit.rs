@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::adam::Adam;
 use super::measurements::Measurements;
 use super::network::{Pass, Shape};
+use super::price::{choose_price, most_steps};
 use super::problem::{Problem, add};
 use super::refine::refine;
 use crate::mixture::Mixture;
@@ -29,10 +30,25 @@ pub struct FitPlan {
     /// Steps of Adam on the components themselves, from where the decoder put them.
     pub refining_steps: u32,
     /// What a nat of information between component and columns costs in those steps, in mean squared
-    /// deviations of the marginals in units of their noise; at least 0.
+    /// deviations of the marginals in units of their noise; at least 0. A fit takes this price or a lower one.
     pub information_price: f64,
     /// Seed of latents and initial weights; public.
     pub seed: u64,
+}
+
+impl FitPlan {
+    /// The number of steps at most, with those that choose the price of information.
+    #[must_use]
+    pub fn most_steps(&self) -> u32 {
+        self.choosing_steps() + self.steps + self.refining_steps
+    }
+
+    fn choosing_steps(&self) -> u32 {
+        if self.refining_steps == 0 || self.information_price <= 0.0 {
+            return 0;
+        }
+        most_steps(self)
+    }
 }
 
 /// Fits a decoder with a fixed set of latents to all marginals at once, each cell weighted by the
@@ -43,23 +59,34 @@ pub struct FitPlan {
 /// have the same marginals. The decoder starts at a smooth one; from there on the price of
 /// information holds back what the marginals do not ask for: the information between component and
 /// columns bounds their total correlation (Watanabe 1960), which is least where the entropy is largest
-/// (Jaynes 1957). `on_step` is called with the steps taken and the mean squared deviation over the
-/// cells in units of the noise.
+/// (Jaynes 1957). How high a price serves best is found first, by the marginals alone. `on_step` is called
+/// with the steps taken, of [`FitPlan::most_steps`], and the mean squared deviation over the cells in units
+/// of the noise.
 pub fn fit_decoder(
     plan: &FitPlan,
     measurements: &Measurements,
     on_step: &mut dyn FnMut(u32, f64),
 ) -> Mixture {
+    let choosing = plan.choosing_steps();
+    let plan = &FitPlan {
+        information_price: match choosing {
+            0 => plan.information_price,
+            _ => choose_price(plan, measurements, on_step),
+        },
+        ..*plan
+    };
     let problem = Problem::new(measurements);
-    let mut parts = fit_weights(plan, &problem, on_step);
+    let mut parts = fit_weights(plan, &problem, &mut |taken, distance| {
+        on_step(choosing + taken, distance);
+    });
     refine(plan, &problem, &mut parts, &mut |taken, distance| {
-        on_step(plan.steps + taken, distance);
+        on_step(choosing + plan.steps + taken, distance);
     });
     Mixture::new(measurements, parts.concat())
 }
 
 /// Fits the weights, and returns the shares of every output for each latent, in parts.
-fn fit_weights(
+pub(super) fn fit_weights(
     plan: &FitPlan,
     problem: &Problem<'_>,
     on_step: &mut dyn FnMut(u32, f64),

@@ -6,6 +6,7 @@ use super::grouping::{Fineness, Grouping};
 use super::measure::MeasurePlan;
 use super::measurements::{Measurements, Slice, learn};
 use super::runs::Runs;
+use super::stage::{OfTarget, PairStage};
 use super::tree::TreeNode;
 
 /// The columns as they are measured together.
@@ -16,6 +17,9 @@ pub(super) struct Layout {
     of_runs: Vec<Grouping>,
     split_by: Option<usize>,
     pub(super) classes: usize,
+    /// The block of the target, if it is one.
+    target: Option<usize>,
+    of_target: OfTarget,
     /// Columns in the blocks of a slice, and where each block starts; the total at the end.
     pub(super) blocks: Vec<usize>,
     starts: Vec<usize>,
@@ -25,17 +29,15 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new(
         plan: &MeasurePlan,
+        stage: &PairStage,
         runs: &Runs,
         one_way: Released<Vec<MeasuredMarginal>>,
-        split_by: Option<usize>,
     ) -> Released<Self> {
         one_way.map(|one_way| {
             let columns = plan.codes.len();
+            let split_by = stage.split_by;
             let blocks: Vec<_> = (0..columns).filter(|&c| Some(c) != split_by).collect();
-            let classes = split_by.map_or(1, |target| plan.codes[target] as usize);
-            let pairs = blocks.len() as f64 * (blocks.len() as f64 - 1.0) / 2.0;
-            let ordered_groups = plan.groups_of_a_line(pairs, classes as f64);
-            let noise = plan.pair_noise(pairs);
+            let ordered_groups = stage.groups_of_a_line;
             let total = rows(&one_way);
             let of_runs = one_way
                 .iter()
@@ -47,7 +49,7 @@ impl Layout {
                     }
                     let fineness = Fineness {
                         ordered_groups,
-                        smallest_category: (0.5 * noise * ordered_groups.sqrt())
+                        smallest_category: (0.5 * stage.noise_stddev * ordered_groups.sqrt())
                             .min(0.05 * total)
                             .max(2.0 * table.noise_stddev),
                     };
@@ -66,7 +68,10 @@ impl Layout {
                 groupings,
                 of_runs,
                 split_by,
-                classes,
+                // OK because this is the number of codes of a column.
+                classes: stage.classes as usize,
+                target: blocks.iter().position(|&c| Some(c) == plan.target),
+                of_target: stage.of_target,
                 blocks,
                 starts,
                 one_way,
@@ -104,11 +109,17 @@ impl Layout {
         self.starts[block + 1] - self.starts[block]
     }
 
+    /// The pairs of blocks that are measured.
     pub(super) fn pairs(&self) -> Vec<(usize, usize)> {
         let blocks = self.blocks.len();
         (0..blocks)
             .flat_map(|a| (a + 1..blocks).map(move |b| (a, b)))
+            .filter(|&pair| self.of_target != OfTarget::Alone || self.has_target(pair))
             .collect()
+    }
+
+    fn has_target(&self, (a, b): (usize, usize)) -> bool {
+        self.target == Some(a) || self.target == Some(b)
     }
 
     pub(super) fn cells(&self, (a, b): (usize, usize)) -> f64 {
@@ -116,11 +127,17 @@ impl Layout {
     }
 
     /// Parts `total` among pairs so that the sum of all cells' mean errors is least: in proportion
-    /// to the number of cells to the power of two thirds.
+    /// to the number of cells to the power of two thirds. Pairs with the target weigh more.
     pub(super) fn shares(&self, pairs: &[(usize, usize)], total: f64) -> Vec<f64> {
         let weights: Vec<_> = pairs
             .iter()
-            .map(|&pair| self.cells(pair).powf(2.0 / 3.0))
+            .map(|&pair| {
+                let weight = self.cells(pair).powf(2.0 / 3.0);
+                match self.of_target {
+                    OfTarget::Weight(more) if self.has_target(pair) => more * weight,
+                    _ => weight,
+                }
+            })
             .collect();
         let sum: f64 = weights.iter().sum();
         // Down, so that no sum of shares exceeds its total.

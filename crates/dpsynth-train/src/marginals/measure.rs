@@ -6,6 +6,7 @@ use super::grouping::CodeOrder;
 use super::layout::Layout;
 use super::measurements::Measurements;
 use super::runs::Runs;
+use super::stage::{MeasuredPairs, OfTarget, PairStage};
 use super::tree::edges;
 
 /// What is decided about the measurement before the data is opened.
@@ -58,7 +59,8 @@ pub enum PairChoice {
 /// codes, and once more the pairs that the plan's choice picks in the light of these.
 ///
 /// Where there is a target of few classes and rows enough, every pair is measured within each
-/// class: the classes part the rows, so that has the sensitivity of measuring the pair once.
+/// class: the classes part the rows, so that has the sensitivity of measuring the pair once. Where rows are
+/// few, the target's own pairs come before the others, or alone.
 ///
 /// # Guarantee
 /// The data is read by [`MarginalSession::measure`] alone, which takes every marginal's share out
@@ -84,37 +86,35 @@ pub fn measure(
         })
         .collect();
     let one_way = session.measure(&singles)?;
-    let split_by = plan.split_by();
-    let layout = Layout::new(plan, &runs, one_way.clone(), split_by);
+    let stage = PairStage::new(plan);
+    let layout = Layout::new(plan, &stage, &runs, one_way.clone());
     session.merge_codes(&layout.merged_codes())?;
     if columns == 1 {
         return Ok(layout.map(|layout| layout.finish(&[], Vec::new(), Vec::new())));
     }
     let pairs = layout.pairs();
-    let class_share = if split_by.is_some() {
-        plan.shares.by_class
-    } else {
-        0.0
-    };
+    let mut class_share = 0.0;
     let mut queries = Vec::new();
-    if split_by.is_some() {
+    if stage.split_by.is_some() {
+        class_share = plan.shares.by_class;
         let blocks = layout.blocks.len() as f64;
         queries.extend((0..layout.blocks.len()).map(|block| MarginalQuery {
             columns: layout.query_columns(&[block]),
             share: class_share / blocks,
         }));
     }
-    let pair_share = plan.pair_share();
-    let all_pairs: Vec<_> = pairs
+    let pair_share = stage.share;
+    let first_pairs: Vec<_> = pairs
         .iter()
         .copied()
         .zip(layout.shares(&pairs, pair_share))
         .collect();
-    queries.extend(layout.queries(&all_pairs));
+    queries.extend(layout.queries(&first_pairs));
     let broad = session.measure(&queries)?;
     let left = 1.0 - plan.shares.one_way - class_share - pair_share;
     let mut tree = Vec::new();
     let chosen = match plan.pairs {
+        PairChoice::Dependent if stage.of_target == OfTarget::Alone => Vec::new(),
         PairChoice::Dependent => layout.close_pairs(&pairs, &broad, pair_share, left),
         PairChoice::JunctionTree => {
             tree = layout.junction_tree(&pairs, &broad, pair_share, left);
@@ -137,19 +137,6 @@ pub fn measure(
 }
 
 impl MeasurePlan {
-    /// Whether pairs are measured within the classes of the target: a function of public figures.
-    fn split_by(&self) -> Option<usize> {
-        let target = self.target?;
-        let classes = self.codes[target];
-        let blocks = self.codes.len() as f64 - 1.0;
-        let fits = self.pairs != PairChoice::Alike
-            && (2..=MOST_CLASSES).contains(&classes)
-            && blocks >= 2.0
-            && self.unbounded_groups(blocks * (blocks - 1.0) / 2.0, f64::from(classes))
-                >= FEWEST_SPLIT_GROUPS;
-        fits.then_some(target)
-    }
-
     /// Parts the precision for single columns so that the sum of their errors is least, where a column
     /// of many codes counts as one of [`COUNTED_CODES`], because its cells will be averaged.
     fn one_way_shares(&self) -> Vec<f64> {
@@ -162,50 +149,6 @@ impl MeasurePlan {
         let total = self.shares.one_way * (1.0 - 1e-12);
         weights.iter().map(|weight| total * weight / sum).collect()
     }
-
-    /// Share of the precision for all pairs.
-    fn pair_share(&self) -> f64 {
-        match self.pairs {
-            PairChoice::Dependent | PairChoice::JunctionTree => self.shares.all_pairs,
-            PairChoice::Alike => 1.0 - self.shares.one_way,
-        }
-    }
-
-    /// Standard deviation of each count of `pairs` pairs that are measured alike, in rows.
-    pub(super) fn pair_noise(&self, pairs: f64) -> f64 {
-        self.noise_stddev * (pairs.max(1.0) / self.pair_share()).sqrt()
-    }
-
-    /// Into how many groups a line of cells is cut, so that the noise of a cell of a pair stays in
-    /// proportion to the rows that a cell holds on average.
-    pub(super) fn groups_of_a_line(&self, pairs: f64, classes: f64) -> f64 {
-        let most = match self.pairs {
-            PairChoice::Dependent | PairChoice::JunctionTree => MOST_GROUPS,
-            PairChoice::Alike => MOST_ALIKE_GROUPS,
-        };
-        self.unbounded_groups(pairs, classes)
-            .clamp(FEWEST_GROUPS, most)
-    }
-
-    fn unbounded_groups(&self, pairs: f64, classes: f64) -> f64 {
-        (self.shares.noise_to_cell * self.units / (classes * self.pair_noise(pairs))).sqrt()
-    }
-
-    /// Foretells the noise and the groups from public figures.
-    #[must_use]
-    pub fn outlook(&self) -> MeasureOutlook {
-        let split = self.split_by();
-        let blocks = self.codes.len() as f64 - f64::from(u8::from(split.is_some()));
-        let pairs = (blocks * (blocks - 1.0) / 2.0).max(1.0);
-        let classes = split.map_or(1.0, |target| f64::from(self.codes[target]));
-        MeasureOutlook {
-            one_way_noise: self.noise_stddev
-                * (self.codes.len() as f64 / self.shares.one_way).sqrt(),
-            pair_noise: self.pair_noise(pairs),
-            groups: self.groups_of_a_line(pairs, classes),
-            split: split.is_some(),
-        }
-    }
 }
 
 /// What public figures say about a measurement before it is made.
@@ -213,21 +156,13 @@ impl MeasurePlan {
 pub struct MeasureOutlook {
     /// Standard deviation of each count of a single column, in rows.
     pub one_way_noise: f64,
-    /// The same of a pair that is measured like all pairs.
+    /// The same of a pair of columns, before some are measured once more.
     pub pair_noise: f64,
     /// About how many groups a numeric column is cut into.
     pub groups: f64,
-    /// Whether pairs are measured within the classes of the target.
-    pub split: bool,
+    /// Which pairs are measured.
+    pub pairs: MeasuredPairs,
 }
 
-/// Most classes of a target within which pairs are measured.
-const MOST_CLASSES: u32 = 4;
-/// Fewest groups of a line at which pairs are still measured within classes.
-const FEWEST_SPLIT_GROUPS: f64 = 8.0;
 /// Codes as which a column of more counts when precision is parted among single columns.
 const COUNTED_CODES: u32 = 24;
-const FEWEST_GROUPS: f64 = 6.0;
-const MOST_GROUPS: f64 = 32.0;
-/// The same where one number is taken from each pair, which finer groups hardly sharpen.
-const MOST_ALIKE_GROUPS: f64 = 12.0;

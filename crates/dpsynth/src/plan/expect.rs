@@ -1,7 +1,7 @@
 //! What public figures say, before anything is spent, about the data to expect.
 
 use dpsynth_privacy::{DpSgd, Mechanism};
-use dpsynth_train::{MeasureOutlook, PairChoice};
+use dpsynth_train::{MeasureOutlook, MeasuredPairs, PairChoice};
 use serde::Serialize;
 
 use super::{MeasuredColumns, ModelPlan, ReleasePlan, VaePlan};
@@ -74,22 +74,30 @@ impl Expectation {
     ) {
         self.foretell_one_way(outlook.one_way_noise, &columns.codes, units);
         let cells = units / outlook.groups.powi(2);
-        let within = if outlook.split {
-            ", within each class of the target"
-        } else {
-            ""
+        let (of, within) = match outlook.pairs {
+            MeasuredPairs::WithinClasses => ("columns", ", within each class of the target"),
+            MeasuredPairs::All => ("columns", ""),
+            MeasuredPairs::OfTarget => ("the target and another column", ""),
         };
         let closely = match columns.pairs {
+            PairChoice::Alike => "",
+            _ if outlook.pairs == MeasuredPairs::OfTarget => "",
             PairChoice::Dependent | PairChoice::JunctionTree => {
                 ", and those of the pairs that depend most by much less"
             }
-            PairChoice::Alike => "",
         };
         self.remarks.push(format!(
-            "numeric columns are cut into about {:.0} groups; each count of a pair of columns is off by about {:.0} \
+            "numeric columns are cut into about {:.0} groups; each count of a pair of {of} is off by about {:.0} \
              rows{within}{closely}; a cell of two numeric columns holds {cells:.0} rows on average",
             outlook.groups, outlook.pair_noise
         ));
+        if outlook.pairs == MeasuredPairs::OfTarget {
+            self.remarks.push(
+                "rows are so few for this budget that only what each column has to do with the target is measured; \
+                 other dependence between columns will not be in the synthetic table"
+                    .to_owned(),
+            );
+        }
         if columns.pairs == PairChoice::Alike {
             self.remarks.push(
                 "a copula keeps single columns and one correlation of each pair; dependence that rises and falls, or \
@@ -97,7 +105,7 @@ impl Expectation {
                     .to_owned(),
             );
         }
-        if outlook.groups <= FEW_GROUPS {
+        if outlook.groups <= FEW_GROUPS && outlook.pairs != MeasuredPairs::OfTarget {
             self.remarks.push(
                 "only strong dependence between columns will be seen: rows are few for this budget and this many \
                  columns; drop columns, or raise epsilon if you may"
