@@ -216,6 +216,26 @@ fn what_is_open_is_stated_completely() {
             "[model]\ntarget = \"town\"\n\n[output]",
             "DPS40",
         ),
+        (
+            "range = \"private\"\ndecimals",
+            "range = \"private\"\nspikes = \"private\"\ndecimals",
+            "DPS40",
+        ),
+        (
+            "range = \"private\"\ndecimals",
+            "min = 0\nmax = 100\nspikes = \"secret\"\ndecimals",
+            "DPS40",
+        ),
+        (
+            "range = \"private\"\ndecimals",
+            "min = 0\nmax = 100\nspikes = [0, 101]\ndecimals",
+            "DPS1026",
+        ),
+        (
+            "range = \"private\"\nout",
+            "min = 0\nmax = 100\nspikes = [1]\nafter = { column = \"spent\", at_most = 9 }\nout",
+            "DPS40",
+        ),
     ] {
         let here = workplace("\"row\"", 500);
         let policy = POLICY.replace("UNIT", "\"row\"");
@@ -225,4 +245,105 @@ fn what_is_open_is_stated_completely() {
         assert_eq!(run.code, 2, "{to}: {}", run.err);
         assert!(run.err.contains(finding), "{to}: {}", run.err);
     }
+}
+
+/// Values that a third, a quarter and a sixth of the rows have; the others have one of their own.
+const FEES: [&str; 3] = ["19.95", "0.35", "-4.2"];
+
+fn fees(rows: usize) -> String {
+    let mut text = String::from("customer,fee\n");
+    for row in 0..rows {
+        let fee = match row % 12 {
+            0..4 => FEES[0].to_owned(),
+            4..7 => FEES[1].to_owned(),
+            7..9 => FEES[2].to_owned(),
+            _ => format!("{:.2}", (row * 7919 % 6000) as f64 / 100.0),
+        };
+        text.push_str(&format!("c{},{fee}\n", row / 2));
+    }
+    text
+}
+
+/// A column of numbers, and how its spikes are stated.
+fn fee_policy(unit: &str, spikes: &str) -> String {
+    let head = POLICY.split("[[column]]\nname = \"town\"").next().unwrap();
+    let column = format!(
+        "[[column]]\nname = \"fee\"\nkind = \"float\"\nmin = -10\nmax = 1000\ndecimals = 2\n{spikes}\n"
+    );
+    head.replace("UNIT", unit) + &column
+}
+
+/// Shares of the rows that have each of the fees exactly.
+fn exact_fees(synthetic: &str) -> Vec<f64> {
+    let rows: Vec<f64> = (synthetic.lines().skip(1))
+        .map(|line| line.rsplit(',').next().unwrap().parse().unwrap())
+        .collect();
+    let share = |fee: &&str| {
+        let fee: f64 = fee.parse().unwrap();
+        rows.iter().filter(|row| **row == fee).count() as f64 / rows.len() as f64
+    };
+    FEES.iter().map(share).collect()
+}
+
+#[test]
+fn numbers_that_many_rows_share_are_learned_and_kept_exactly() {
+    for unit in ["\"row\"", "{ user = \"customer\", max_rows = 2 }"] {
+        let here = Workplace::new();
+        here.write("dpsynth.toml", fee_policy(unit, "spikes = \"private\""));
+        here.write("data.csv", fees(4000));
+        let run = here.run(&["release", "--out", "out", "--seed", "1"]);
+        assert_eq!(run.code, 0, "{}", run.err);
+        let report: serde_json::Value =
+            serde_json::from_str(&here.read("out/report.json")).unwrap();
+        let columns = report["columns"].as_array().unwrap();
+        let fee = columns
+            .iter()
+            .find(|column| column["name"] == "fee")
+            .unwrap();
+        assert_eq!(
+            fee["learned"]["spikes"],
+            serde_json::json!([-4.2, 0.35, 19.95]),
+            "the others have a row or two each"
+        );
+        assert_eq!(report["mechanisms"][0]["purpose"], "learned_spikes");
+        assert!(
+            here.read("out/report.md")
+                .contains("-4.2, 0.35, 19.95 stand alone")
+        );
+        // Noise of some 20 rows in each count, of 4,000: 0.05 is ten standard deviations.
+        let shares = exact_fees(&here.read("out/synthetic.csv"));
+        for (share, expected) in shares.iter().zip([1.0 / 3.0, 0.25, 1.0 / 6.0]) {
+            assert!((share - expected).abs() < 0.05, "{unit} {shares:?}");
+        }
+        let run = here.run(&["verify", "out", "--ledger", "shop.ledger.jsonl"]);
+        assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+    }
+}
+
+#[test]
+fn stated_spikes_cost_nothing_and_are_kept_by_every_engine() {
+    for engine in ["decoder", "marginals", "copula", "vae"] {
+        let here = Workplace::new();
+        let stated = "spikes = [19.95, 0.35, -4.2]";
+        here.write("dpsynth.toml", fee_policy("\"row\"", stated));
+        here.write("data.csv", fees(4000));
+        let run = here.run(&["release", "--out", "out", "--seed", "1", "--engine", engine]);
+        assert_eq!(run.code, 0, "{engine}: {}", run.err);
+        let report = here.read("out/report.json");
+        assert!(!report.contains("learned"), "{engine}");
+        let shares = exact_fees(&here.read("out/synthetic.csv"));
+        // Training under noise is not as near as counts.
+        let room = if engine == "vae" { 0.15 } else { 0.05 };
+        for (share, expected) in shares.iter().zip([1.0 / 3.0, 0.25, 1.0 / 6.0]) {
+            assert!((share - expected).abs() < room, "{engine} {shares:?}");
+        }
+    }
+    // Without a word about them they are drawn from cells that hold other values too.
+    let here = Workplace::new();
+    here.write("dpsynth.toml", fee_policy("\"row\"", ""));
+    here.write("data.csv", fees(4000));
+    let run = here.run(&["release", "--out", "out", "--seed", "1"]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    let shares = exact_fees(&here.read("out/synthetic.csv"));
+    assert!(shares[0] < 0.2, "{shares:?}");
 }

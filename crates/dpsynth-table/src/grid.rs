@@ -111,19 +111,7 @@ impl Grid {
     /// Cuts the real numbers from `min` to `max`.
     pub(crate) fn reals(min: f64, max: f64, cells: &Cells) -> Result<Self, SchemaProblem> {
         check_bounds(min, max)?;
-        let mut edges = match cells {
-            Cells::Each => return Err(SchemaProblem::EachNeedsWholeNumbers),
-            Cells::Fine => fine_edges(min, max),
-            Cells::Linear { count } => spacing::linear_edges(min, max, checked_count(*count)?),
-            Cells::Log { count } => {
-                let curve = Curve::new(natural_unit(min, max));
-                spacing::log_edges(min, max, checked_count(*count)?, curve)
-            }
-            Cells::Edges { edges } => {
-                check_edges(edges, min, max)?;
-                edges.clone()
-            }
-        };
+        let mut edges = real_edges(min, max, cells)?;
         edges.retain(|edge| *edge > min && *edge < max);
         edges.insert(0, min);
         edges.push(max);
@@ -338,7 +326,55 @@ fn whole_starts(
                 false => Ok(starts),
             }
         }
+        Cells::Spiked { cells, spikes } => {
+            check_spikes(spikes, bounds.0, bounds.1)?;
+            let mut starts = whole_starts(first, last, scale, unit, cells, bounds)?;
+            for spike in spikes {
+                // OK because a bound in steps is far below the largest whole number.
+                let step = ((spike * scale).round() as i64).clamp(first, last);
+                starts.push(step);
+                if step < last {
+                    starts.push(step + 1);
+                }
+            }
+            starts.sort_unstable();
+            starts.dedup();
+            match starts.len() > MAX_CODES as usize {
+                true => Err(SchemaProblem::TooManyCodes),
+                false => Ok(starts),
+            }
+        }
     }
+}
+
+/// Where the cells of a real grid start, in order; the bounds may be among them.
+fn real_edges(min: f64, max: f64, cells: &Cells) -> Result<Vec<f64>, SchemaProblem> {
+    Ok(match cells {
+        Cells::Each => return Err(SchemaProblem::EachNeedsWholeNumbers),
+        Cells::Fine => fine_edges(min, max),
+        Cells::Linear { count } => spacing::linear_edges(min, max, checked_count(*count)?),
+        Cells::Log { count } => {
+            let curve = Curve::new(natural_unit(min, max));
+            spacing::log_edges(min, max, checked_count(*count)?, curve)
+        }
+        Cells::Edges { edges } => {
+            check_edges(edges, min, max)?;
+            edges.clone()
+        }
+        Cells::Spiked { cells, spikes } => {
+            check_spikes(spikes, min, max)?;
+            let mut edges = real_edges(min, max, cells)?;
+            for spike in spikes {
+                // Not the negative zero.
+                let spike = spike + 0.0;
+                // A cell from a number to the next one above it holds that number alone.
+                edges.extend([spike, spike.next_up()]);
+            }
+            edges.sort_by(f64::total_cmp);
+            edges.dedup();
+            edges
+        }
+    })
 }
 
 /// Where fine cells of a whole grid start.
@@ -415,6 +451,13 @@ fn check_edges(edges: &[f64], min: f64, max: f64) -> Result<(), SchemaProblem> {
     match edges.windows(2).any(|pair| pair[0] >= pair[1]) {
         true => Err(SchemaProblem::EdgesNotIncreasing),
         false => Ok(()),
+    }
+}
+
+fn check_spikes(spikes: &[f64], min: f64, max: f64) -> Result<(), SchemaProblem> {
+    match spikes.iter().all(|spike| (min..=max).contains(spike)) {
+        true => Ok(()),
+        false => Err(SchemaProblem::SpikeOutOfBounds),
     }
 }
 

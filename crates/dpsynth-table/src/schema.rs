@@ -135,9 +135,7 @@ impl Schema {
                 | Domain::Float { cells, .. }
                 | Domain::Integer { cells, .. }
                 | Domain::Timestamp { cells, .. } => {
-                    if *cells != Cells::Each {
-                        *cells = Cells::Fine;
-                    }
+                    *cells = cells.clone().finer();
                 }
             }
             column
@@ -388,6 +386,36 @@ pub enum Cells {
         /// The number of cells.
         count: u32,
     },
+    /// Cells as stated, of which some values stand out, each in a cell of its own.
+    Spiked {
+        /// The cells between them.
+        cells: Box<Cells>,
+        /// The values, in any order.
+        spikes: Vec<f64>,
+    },
+}
+
+impl Cells {
+    /// Cells as fine as counts can use; those for each value stay, and so do values that stand alone.
+    fn finer(self) -> Self {
+        match self {
+            Self::Each => Self::Each,
+            Self::Spiked { cells, spikes } => Self::Spiked {
+                cells: Box::new(cells.finer()),
+                spikes,
+            },
+            _ => Self::Fine,
+        }
+    }
+
+    /// The values that stand alone wherever the cells are cut.
+    #[must_use]
+    pub fn spikes(&self) -> &[f64] {
+        match self {
+            Self::Spiked { spikes, .. } => spikes,
+            _ => &[],
+        }
+    }
 }
 
 /// Whether a value may be missing.

@@ -12,7 +12,7 @@ pub struct SchemaError {
     /// The name of the column; empty when the finding is about the whole schema.
     pub name: String,
     /// The field at fault, as a policy calls it: `name`, `categories`, `min`, `max`, `cells`,
-    /// `decimals`, `format`, `missing`, `missing_tokens`, `after` or `out_of_domain`.
+    /// `spikes`, `decimals`, `format`, `missing`, `missing_tokens`, `after` or `out_of_domain`.
     pub field: &'static str,
     /// What is wrong with it.
     pub problem: SchemaProblem,
@@ -141,6 +141,9 @@ pub enum SchemaProblem {
     /// More decimals than a number can carry.
     #[error("more than {} decimals; declare fewer", crate::grid::MAX_DECIMALS)]
     TooManyDecimals,
+    /// A value that is to stand alone cannot occur.
+    #[error("one of `spikes` lies outside `min` and `max`; remove it or widen the bounds")]
+    SpikeOutOfBounds,
     /// The bounds and decimals together need more digits than a number can carry.
     #[error("the bounds with that many decimals need more than 15 digits; declare fewer decimals")]
     TooPrecise,
@@ -161,7 +164,7 @@ impl SchemaProblem {
         "DPS1001", "DPS1002", "DPS1003", "DPS1004", "DPS1005", "DPS1006", "DPS1007", "DPS1008",
         "DPS1009", "DPS1010", "DPS1011", "DPS1012", "DPS1013", "DPS1014", "DPS1015", "DPS1016",
         "DPS1017", "DPS1018", "DPS1019", "DPS1020", "DPS1021", "DPS1022", "DPS1023", "DPS1024",
-        "DPS1025",
+        "DPS1025", "DPS1026",
     ];
 
     /// Returns the stable code of the problem.
@@ -193,6 +196,7 @@ impl SchemaProblem {
             Self::AfterBounds => "DPS1023",
             Self::AfterMissing => "DPS1024",
             Self::BucketNotListed => "DPS1025",
+            Self::SpikeOutOfBounds => "DPS1026",
         }
     }
 
@@ -209,6 +213,7 @@ impl SchemaProblem {
             | Self::EdgeOutOfBounds
             | Self::EachNeedsWholeNumbers
             | Self::TooManyCodes => "cells",
+            Self::SpikeOutOfBounds => "spikes",
             Self::TooManyDecimals | Self::TooPrecise => "decimals",
             Self::UnusableDateFormat => "format",
             Self::AfterUnknown | Self::AfterKind | Self::AfterBounds | Self::AfterMissing => {

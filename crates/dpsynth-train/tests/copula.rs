@@ -38,6 +38,7 @@ fn of_scores(correlation: f64, noise: f64, seed: u64) -> Copula {
     })
     .expect("it fits");
     let plan = MeasurePlan {
+        alone: vec![Vec::new(); 3],
         codes: sizes,
         orders: vec![CodeOrder::Ordered { values: 30 }; 3],
         target: None,

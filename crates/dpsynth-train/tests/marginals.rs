@@ -158,6 +158,7 @@ fn a_single_column_and_a_pair_can_be_measured_for_every_model() {
             })
             .unwrap();
             let plan = MeasurePlan {
+                alone: vec![Vec::new(); columns],
                 codes: vec![3; columns],
                 // The order by share, which a copula gives to categories, is luck where all are alike.
                 orders: vec![CodeOrder::Ordered { values: 3 }; columns],

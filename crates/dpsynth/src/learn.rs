@@ -18,6 +18,8 @@ use crate::release::ReleaseError;
 /// The cells of one open column.
 pub(crate) enum OpenCells {
     Texts(Private<Cells<Arc<str>>>),
+    /// Numbers, as they are written.
+    Written(Private<Cells<Arc<str>>>),
     /// Between which candidates for a bound each number lies.
     Numbers(Private<Records>),
 }
@@ -66,6 +68,7 @@ pub(crate) fn load(
         };
         let loaded = match unstated.what {
             Open::Categories => OpenCells::Texts(Private::load(paid, source, texts)?),
+            Open::Spikes => OpenCells::Written(Private::load(paid, source, written)?),
             Open::Range if source.owner.is_none() => {
                 OpenCells::Numbers(Private::load(paid, source, ranges)?)
             }
@@ -92,6 +95,10 @@ pub(crate) fn learn(
             OpenCells::Texts(cells) => {
                 let counts = paid.authorize::<OpenCategories>()?.discover(cells)?;
                 LearnedDomain::Categories(counts.keys().cloned().collect())
+            }
+            OpenCells::Written(cells) => {
+                let counts = paid.authorize::<OpenCategories>()?.discover(cells)?;
+                LearnedDomain::Spikes(spikes(&counts))
             }
             OpenCells::Numbers(cells) => {
                 let counting = paid.authorize::<LaplaceCounts>()?;
@@ -155,6 +162,47 @@ fn texts(source: Source) -> Result<Cells<Arc<str>>, ReleaseError> {
     Ok(grouped(values, read.owners, source.max_rows)?)
 }
 
+/// The numbers of a column within its bounds, each written in the one way that its domain has for it.
+fn written(source: Source) -> Result<Cells<Arc<str>>, ReleaseError> {
+    let (read, domain) = numbers(&source)?;
+    let (min, max, steps_in_one) = match domain {
+        Domain::Integer { min, max, .. } => (*min as f64, *max as f64, Some(1.0)),
+        Domain::Float {
+            min, max, decimals, ..
+        } => {
+            let scale = |decimals: &u8| 10f64.powi(i32::from(*decimals));
+            (*min, *max, decimals.as_ref().map(scale))
+        }
+        _ => return Err(wrong_type(&source).into()),
+    };
+    let text = |value: f64| {
+        let value = steps_in_one.map_or(value, |scale| (value * scale).round() / scale);
+        // Not the negative zero.
+        let value = value + 0.0;
+        (min..=max)
+            .contains(&value)
+            .then(|| value.to_string().into())
+    };
+    let texts = read.values.into_iter().map(|value| text(value?)).collect();
+    Ok(grouped(texts, read.owners, source.max_rows)?)
+}
+
+/// The numbers that were counted most, in increasing order.
+fn spikes(counts: &BTreeMap<String, i64>) -> Vec<f64> {
+    let mut most: Vec<(i64, f64)> = counts
+        .iter()
+        .filter_map(|(text, count)| Some((*count, text.parse().ok()?)))
+        .collect();
+    most.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.total_cmp(&b.1)));
+    most.truncate(MOST_SPIKES);
+    let mut spikes: Vec<f64> = most.into_iter().map(|(_, spike)| spike).collect();
+    spikes.sort_by(f64::total_cmp);
+    spikes
+}
+
+/// Values of a column that can stand alone, at most, when they are learned.
+const MOST_SPIKES: usize = 500;
+
 /// A column of numbers, each as the place among the candidates where it lies.
 struct Coded {
     sizes: Vec<u32>,
@@ -164,17 +212,8 @@ struct Coded {
 
 /// Says of each number between which candidates it lies.
 fn coded(source: &Source) -> Result<Coded, ReleaseError> {
-    let domain = &source.schema.columns()[0].domain;
+    let (Numbers { values, owners }, domain) = numbers(source)?;
     let candidates = candidates(domain);
-    let read = read_column(
-        &source.path,
-        &source.schema,
-        &source.options,
-        source.owner.as_ref(),
-    )?;
-    let ColumnValues::Numbers(values) = read.values else {
-        return Err(wrong_type(source).into());
-    };
     let missing = candidates.len() + 1;
     let code = |value: Option<f64>| {
         let place = value.map_or(missing, |value| {
@@ -188,8 +227,31 @@ fn coded(source: &Source) -> Result<Coded, ReleaseError> {
     Ok(Coded {
         sizes: vec![missing as u32 + 1],
         codes: values.into_iter().map(code).collect(),
-        owners: read.owners,
+        owners,
     })
+}
+
+/// The cells of a column of numbers, as they were read.
+struct Numbers {
+    values: Vec<Option<f64>>,
+    owners: Option<Vec<u32>>,
+}
+
+fn numbers(source: &Source) -> Result<(Numbers, &Domain), ReleaseError> {
+    let read = read_column(
+        &source.path,
+        &source.schema,
+        &source.options,
+        source.owner.as_ref(),
+    )?;
+    let owners = read.owners;
+    match read.values {
+        ColumnValues::Numbers(values) => Ok((
+            Numbers { values, owners },
+            &source.schema.columns()[0].domain,
+        )),
+        ColumnValues::Texts(_) => Err(wrong_type(source).into()),
+    }
 }
 
 fn ranges(source: Source) -> Result<Records, ReleaseError> {

@@ -10,6 +10,48 @@ fn cells() -> impl Strategy<Value = Cells> {
 }
 
 #[test]
+fn spikes_stand_alone_wherever_the_cells_are_cut() {
+    for cells in [
+        Cells::Fine,
+        Cells::Linear { count: 7 },
+        Cells::Log { count: 30 },
+        Cells::Edges {
+            edges: vec![10.0, 2872.7],
+        },
+    ] {
+        let spikes = vec![2872.7, 0.0, 357.4, 60_000.0];
+        let spiked = Cells::Spiked {
+            cells: Box::new(cells.clone()),
+            spikes: spikes.clone(),
+        };
+        let whole = Grid::decimals(0.0, 60_000.0, 1, &spiked).unwrap();
+        let real = Grid::reals(-1.0, 60_001.0, &spiked).unwrap();
+        for grid in [whole, real] {
+            for &spike in &spikes {
+                let cell = grid.cell_of(spike).unwrap();
+                assert_eq!(grid.draw(cell, 0.0), spike);
+                assert_eq!(grid.draw(cell, 0.999), spike);
+                for near in [spike - 0.1, spike + 0.1] {
+                    assert_ne!(grid.cell_of(near), Some(cell), "{cells:?} {near}");
+                }
+            }
+        }
+        // The rest is cut as before, so at most two cells come with each.
+        let before = Grid::decimals(0.0, 60_000.0, 1, &cells).unwrap().cells();
+        let after = Grid::decimals(0.0, 60_000.0, 1, &spiked).unwrap().cells();
+        assert!(
+            (before + 1..=before + 8).contains(&after),
+            "{cells:?} {before} {after}"
+        );
+    }
+    let each = Cells::Spiked {
+        cells: Box::new(Cells::Each),
+        spikes: vec![4.0],
+    };
+    assert_eq!(Grid::integers(0, 9, &each).unwrap().cells(), 10);
+}
+
+#[test]
 fn fine_cells_keep_numbers_that_many_rows_share() {
     for (min, max) in [
         (0.0, 1.0),

@@ -49,6 +49,13 @@ fn edges(edges: &[f64]) -> Cells {
     }
 }
 
+fn spiked(spike: f64) -> Cells {
+    Cells::Spiked {
+        cells: Box::new(Cells::Fine),
+        spikes: vec![spike],
+    }
+}
+
 fn findings(column: Column) -> Vec<(&'static str, Problem)> {
     let findings = Schema::new(vec![column]).expect_err("the column is faulty");
     findings
@@ -93,6 +100,16 @@ fn each_fault_is_found() {
             integer(0, 9, edges(&[3.0, 10.0])),
             "cells",
             Problem::EdgeOutOfBounds,
+        ),
+        (
+            float(0.0, 9.0, None, spiked(9.5)),
+            "spikes",
+            Problem::SpikeOutOfBounds,
+        ),
+        (
+            integer(0, 9, spiked(f64::NAN)),
+            "spikes",
+            Problem::SpikeOutOfBounds,
         ),
         (
             float(0.0, 9.0, None, edges(&[f64::NAN])),

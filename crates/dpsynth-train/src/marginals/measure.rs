@@ -16,6 +16,8 @@ pub struct MeasurePlan {
     pub codes: Vec<u32>,
     /// What the order of each column's codes means.
     pub orders: Vec<CodeOrder>,
+    /// Codes of each column that are counted alone, whatever the noise.
+    pub alone: Vec<Vec<u32>>,
     /// A column whose dependence on the others matters most.
     pub target: Option<usize>,
     /// Which pairs of columns the model needs.

@@ -20,12 +20,11 @@ impl Runs {
                 CodeOrder::Ordered { values }
                     if u64::from(values) > most && Some(column) != plan.target =>
                 {
-                    // OK because a column has at most 65,536 codes.
                     let run = |code: u32| match code < values {
-                        true => (u64::from(code) * most / u64::from(values)) as u16,
-                        false => (most + u64::from(code - values)) as u16,
+                        true => u64::from(code) * most / u64::from(values),
+                        false => most + u64::from(code - values),
                     };
-                    (0..codes).map(run).collect()
+                    numbered(codes, run, &plan.alone[column])
                 }
                 _ => (0..codes).map(|code| code as u16).collect(),
             }
@@ -73,6 +72,21 @@ impl Runs {
     }
 }
 
+/// Numbers runs in the order of their codes, where the codes that are `alone` have one for themselves.
+fn numbered(codes: u32, run: impl Fn(u32) -> u64, alone: &[u32]) -> Vec<u16> {
+    let mut number = 0;
+    (0..codes)
+        .map(|code| {
+            let apart = |code| alone.contains(&code);
+            if code > 0 && (run(code) != run(code - 1) || apart(code) || apart(code - 1)) {
+                // OK because a column has at most 65,536 codes.
+                number += 1;
+            }
+            number
+        })
+        .collect()
+}
+
 /// Noise of all runs of a line together, at most, over the rows.
 const NOISE_TO_ROWS: f64 = 0.125;
 
@@ -99,6 +113,7 @@ mod tests {
                 CodeOrder::Ordered { values: 12 },
                 CodeOrder::Nominal,
             ],
+            alone: vec![Vec::new(); 4],
             target: Some(1),
             pairs: PairChoice::Dependent,
             units,
@@ -133,6 +148,32 @@ mod tests {
         let runs = Runs::new(&plan(1.0), &SHARES);
         assert_eq!(runs.merged_codes().unwrap()[0][699], 15);
         assert_eq!(runs.merged_codes().unwrap()[2][11], 11);
+    }
+
+    #[test]
+    fn values_that_stand_alone_are_counted_alone() {
+        let plan = MeasurePlan {
+            alone: vec![vec![0, 344, 349, 350, 699], vec![], vec![], vec![]],
+            ..plan(1600.0)
+        };
+        let runs = Runs::new(&plan, &SHARES);
+        let merged = &runs.merged_codes().unwrap()[0];
+        assert!(merged.is_sorted());
+        let alone = |code: usize| merged.iter().filter(|run| **run == merged[code]).count() == 1;
+        assert!([0, 344, 349, 350, 699, 700].into_iter().all(alone));
+        // The others keep their runs, but for what was taken out of them.
+        assert_eq!((merged[1], merged[6], merged[7]), (1, 1, 2));
+        assert_eq!(
+            (merged[343], merged[345]),
+            (merged[344] - 1, merged[344] + 1)
+        );
+        let order = runs.order(0, CodeOrder::Ordered { values: 700 });
+        assert_eq!(
+            order,
+            CodeOrder::Ordered {
+                values: u32::from(merged[699]) + 1
+            }
+        );
     }
 
     #[test]

@@ -163,6 +163,7 @@ mod tests {
         MeasurePlan {
             codes: vec![50, 50, 50, 50, 4, 4, 4, 4, 4, 2],
             orders: vec![CodeOrder::Nominal; 10],
+            alone: vec![Vec::new(); 10],
             target: Some(9),
             pairs: PairChoice::Dependent,
             units,

@@ -34,6 +34,7 @@ pub(crate) fn row(rng: &mut PublicRng) -> [u16; 5] {
 
 pub(crate) fn plan(noise: f64, pairs: PairChoice) -> MeasurePlan {
     MeasurePlan {
+        alone: vec![Vec::new(); SIZES.len()],
         codes: SIZES.to_vec(),
         orders: vec![
             CodeOrder::Ordered { values: 40 },

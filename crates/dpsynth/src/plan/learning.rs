@@ -18,7 +18,7 @@ pub(super) fn stages(
 ) -> Result<Vec<(Purpose, Mechanism)>, NumberError> {
     let open = policy.open.len() as f64;
     let lists = policy.open.values();
-    let lists = lists.filter(|it| it.what == Open::Categories).count() as f64;
+    let lists = lists.filter(|it| it.what != Open::Range).count() as f64;
     let mut stages = Vec::with_capacity(policy.open.len());
     for (name, unstated) in &policy.open {
         let bounds = policy
@@ -28,13 +28,13 @@ pub(super) fn stages(
         let certain = f64::from(policy.privacy.unit.max_rows()) * doubt(bounds.len());
         let needed = units.map_or(0.0, |units| certain / (SMALLEST_TAIL * units.max(1) as f64));
         let usual = match unstated.what {
-            Open::Categories => CATEGORIES_SHARE,
+            Open::Categories | Open::Spikes => CATEGORIES_SHARE,
             Open::Range => RANGE_SHARE.max(needed / epsilon.value()),
         };
         let share = unstated.share.unwrap_or(usual.min(MOST_SHARED / open));
         let epsilon = epsilon.value() * share;
         let stage = match unstated.what {
-            Open::Categories => Mechanism::OpenCategories(OpenCategories {
+            Open::Categories | Open::Spikes => Mechanism::OpenCategories(OpenCategories {
                 epsilon: Epsilon::new(epsilon)?,
                 delta: Delta::new(delta.value() * DELTA_SHARE / lists)?,
             }),
@@ -46,6 +46,7 @@ pub(super) fn stages(
         stages.push((
             match unstated.what {
                 Open::Categories => Purpose::LearnedCategories,
+                Open::Spikes => Purpose::LearnedSpikes,
                 Open::Range => Purpose::LearnedRange,
             },
             stage,
@@ -85,14 +86,14 @@ pub(crate) fn candidates(domain: &Domain) -> Vec<i64> {
 /// Steps in 1, for columns of numbers with a fraction.
 pub(crate) const FLOAT_STEPS: f64 = 1e6;
 
-/// Share of ε for a list of categories, and for a range.
+/// Share of ε for a list of categories or of values, and for a range.
 const CATEGORIES_SHARE: f64 = 0.05;
 const RANGE_SHARE: f64 = 0.02;
 
 /// What all columns may share together, unless the policy states shares.
 const MOST_SHARED: f64 = 0.25;
 
-/// Share of δ for lists of categories.
+/// Share of δ for lists of categories and of values.
 const DELTA_SHARE: f64 = 0.25;
 
 /// Share of the units that a range of values between two candidates must hold to be seen: what is paid

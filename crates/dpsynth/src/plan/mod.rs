@@ -93,6 +93,8 @@ pub struct MeasuredColumns {
     pub codes: Vec<u32>,
     /// What the order of each column's codes means.
     pub orders: Vec<CodeOrder>,
+    /// Codes of each column that are counted alone, however few rows there are.
+    pub alone: Vec<Vec<u32>>,
     /// Position among the modelled columns of the policy's target.
     pub target: Option<usize>,
     /// Which pairs of columns the model needs.
@@ -105,6 +107,7 @@ impl MeasuredColumns {
         Self {
             codes: schema.codes(),
             orders: code_orders(schema, &policy.ordered),
+            alone: spikes(schema),
             target: target.and_then(|target| schema.position(target)),
             pairs,
         }
@@ -128,6 +131,7 @@ impl MeasuredColumns {
         MeasurePlan {
             codes: self.codes.clone(),
             orders: self.orders.clone(),
+            alone: self.alone.clone(),
             target: self.target,
             pairs: self.pairs,
             units,
@@ -173,6 +177,8 @@ pub enum Purpose {
     LearnedCategories,
     /// The bounds of a column that the policy leaves open.
     LearnedRange,
+    /// The numbers that many units have exactly, of a column that the policy leaves open.
+    LearnedSpikes,
     /// Noisy marginals to which a model is fitted.
     Marginals,
     /// Noisy counts of each column, by class of the target where there is one, at which the
@@ -190,6 +196,7 @@ impl Purpose {
             Self::UnitCount => "number of units",
             Self::LearnedCategories => "categories left open",
             Self::LearnedRange => "bounds left open",
+            Self::LearnedSpikes => "values that stand out",
             Self::Marginals => "marginals to fit",
             Self::StartingCounts => "counts to start from",
             Self::Training => "training steps (DP-SGD)",
@@ -533,6 +540,20 @@ fn code_orders(schema: &Schema, ordered: &[String]) -> Vec<CodeOrder> {
             (_, Some(grid)) => CodeOrder::Ordered {
                 values: grid.cells(),
             },
+        })
+        .collect()
+}
+
+/// The codes of the values of each column that stand alone.
+fn spikes(schema: &Schema) -> Vec<Vec<u32>> {
+    let columns = schema.columns().iter().zip(schema.coders());
+    columns
+        .map(|(column, coder)| match (&column.domain, coder.grid()) {
+            (Domain::Integer { cells, .. } | Domain::Float { cells, .. }, Some(grid)) => {
+                let codes = cells.spikes().iter();
+                codes.filter_map(|spike| grid.cell_of(*spike)).collect()
+            }
+            _ => Vec::new(),
         })
         .collect()
 }

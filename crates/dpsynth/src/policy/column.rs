@@ -1,6 +1,6 @@
 //! Reading `[[column]]`.
 
-use dpsynth_table::{After, Column, Domain, IdFormat, Missing, OutOfDomain};
+use dpsynth_table::{After, Cells, Column, Domain, IdFormat, Missing, OutOfDomain};
 
 use super::domain::{categorical, date, datetime, duration, float, integer};
 use super::finding::{BAD_TEXT, Finding, WRONG_TYPE};
@@ -112,10 +112,13 @@ fn kept(
         Some(field) => out_of_domain(&field, out),
         None => Some(OutOfDomain::Stop),
     };
-    let open = match kind {
-        ColumnKind::Categorical => open_categories(section, out_of_domain.as_ref(), out)?,
-        ColumnKind::Float | ColumnKind::Integer => open_range(section, out)?,
-        _ => None,
+    let Numbers { open, spikes } = match kind {
+        ColumnKind::Categorical => Numbers {
+            open: open_categories(section, out_of_domain.as_ref(), out)?,
+            ..Numbers::default()
+        },
+        ColumnKind::Float | ColumnKind::Integer => open_numbers(section, out)?,
+        _ => Numbers::default(),
     };
     // What lies beyond learned bounds is to be expected.
     let out_of_domain = match (open, out_of_domain) {
@@ -133,11 +136,15 @@ fn kept(
         | ColumnKind::Duration
         | ColumnKind::Float
         | ColumnKind::Integer => match section.optional("after") {
-            Some(field) => after(&field, out).map(Some),
+            Some(field) => {
+                without_spikes(section, out)?;
+                after(&field, out).map(Some)
+            }
             None => Some(None),
         },
         _ => Some(None),
     };
+    let open_range = open.filter(|unstated| unstated.what == Open::Range);
     let domain = match kind {
         ColumnKind::Boolean => Some(Domain::Categorical {
             categories: BOOLEANS.map(str::to_owned).to_vec(),
@@ -149,8 +156,8 @@ fn kept(
             (Some(_), _) => None,
             (None, _) => categorical(section, out),
         },
-        ColumnKind::Integer => integer(section, open, out),
-        ColumnKind::Float => float(section, open, out),
+        ColumnKind::Integer => integer(section, open_range, out).map(|it| spiked(it, spikes)),
+        ColumnKind::Float => float(section, open_range, out).map(|it| spiked(it, spikes)),
         ColumnKind::Date => date(section, out),
         ColumnKind::Datetime => datetime(section, out),
         ColumnKind::Duration => duration(section, out),
@@ -200,17 +207,65 @@ fn open_categories(
     }
 }
 
-/// Reads whether the bounds are to be learned.
-fn open_range(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Option<Unstated>> {
-    let Some(field) = section.optional("range") else {
-        return Some(None);
+/// What a column of numbers says of values that stand out, and of what is to be learned.
+#[derive(Default)]
+struct Numbers {
+    open: Option<Unstated>,
+    spikes: Vec<f64>,
+}
+
+/// Reads whether the bounds are to be learned, and which values stand alone or that these are learned.
+fn open_numbers(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Numbers> {
+    let range = section.optional("range");
+    let spikes = section.optional("spikes");
+    let (field, what) = match (range, spikes) {
+        (None, None) => return Some(Numbers::default()),
+        (Some(range), None) => (range, Open::Range),
+        (None, Some(spikes)) if spikes.kind() == Kind::Text => (spikes, Open::Spikes),
+        (None, Some(spikes)) => {
+            return Some(Numbers {
+                open: None,
+                spikes: spikes.numbers(out)?,
+            });
+        }
+        (Some(_), Some(spikes)) => {
+            let help = "state `min` and `max` in place of `range`, or leave out `spikes`";
+            let problem = "cannot stand beside bounds that are learned";
+            spikes.blame(WRONG_TYPE, problem, help, out);
+            return None;
+        }
     };
     let share = share(section, out)?;
     field.word(&[PRIVATE], out)?;
-    Some(Some(Unstated {
-        what: Open::Range,
-        share,
-    }))
+    Some(Numbers {
+        open: Some(Unstated { what, share }),
+        spikes: Vec::new(),
+    })
+}
+
+/// Refuses values that stand alone in a column of which distances to another are modelled.
+fn without_spikes(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<()> {
+    let Some(field) = section.optional("spikes") else {
+        return Some(());
+    };
+    let help = "leave out `spikes` or `after`";
+    let problem = "cannot be kept where the distance to another column is modelled";
+    field.blame(WRONG_TYPE, problem, help, out);
+    None
+}
+
+/// The domain with some values in cells of their own.
+fn spiked(mut domain: Domain, spikes: Vec<f64>) -> Domain {
+    if let Domain::Integer { cells, .. } | Domain::Float { cells, .. } = &mut domain
+        && !spikes.is_empty()
+    {
+        let between = Box::new(cells.clone());
+        *cells = Cells::Spiked {
+            cells: between,
+            spikes,
+        };
+    }
+    domain
 }
 
 /// Reads the share of ε that learning takes.
@@ -362,4 +417,5 @@ pub(super) const KEYS: &[&str] = &[
     "after",
     "range",
     "share",
+    "spikes",
 ];

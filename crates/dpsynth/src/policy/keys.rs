@@ -53,6 +53,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("at_most", "at_most = 7200"),
     ("category", "category = \"other\""),
     ("share", "share = 0.05"),
+    ("spikes", "spikes = [0, 999]"),
     ("missing", "missing = true"),
     ("out_of_domain", "out_of_domain = \"stop\""),
     ("enforce", "enforce = \"redraw\""),

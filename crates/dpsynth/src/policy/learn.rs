@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use dpsynth_constraints::Rules;
-use dpsynth_table::{Column, Domain, OutOfDomain, Schema};
+use dpsynth_table::{Cells, Column, Domain, OutOfDomain, Schema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -27,6 +27,8 @@ pub enum Open {
     Categories,
     /// Between which bounds its numbers lie, up to the tails.
     Range,
+    /// Which of its numbers many units have exactly.
+    Spikes,
 }
 
 /// What was learned of a column: noisy, and public from then on.
@@ -42,6 +44,8 @@ pub enum LearnedDomain {
         /// The upper bound.
         max: f64,
     },
+    /// The numbers that many units have exactly, in increasing order.
+    Spikes(Vec<f64>),
 }
 
 impl Policy {
@@ -107,6 +111,17 @@ fn complete(column: &Column, learned: &LearnedDomain) -> Option<Column> {
             decimals: *decimals,
             cells: cells.clone(),
         },
+        (domain, LearnedDomain::Spikes(spikes)) => {
+            let mut domain = domain.clone();
+            let (Domain::Integer { cells, .. } | Domain::Float { cells, .. }) = &mut domain else {
+                return None;
+            };
+            *cells = Cells::Spiked {
+                cells: Box::new(cells.clone()),
+                spikes: spikes.clone(),
+            };
+            domain
+        }
         _ => return None,
     };
     Some(Column {

@@ -261,6 +261,12 @@ fn domain(column: &Column) -> String {
         }
         Domain::Timestamp { min, max, .. } => format!("time from {min} to {max}"),
     };
+    if let Domain::Integer { cells, .. } | Domain::Float { cells, .. } = &column.domain
+        && !cells.spikes().is_empty()
+    {
+        let spikes: Vec<_> = cells.spikes().iter().map(f64::to_string).collect();
+        text.push_str(&format!(", of which {} stand alone", spikes.join(", ")));
+    }
     if let Some(after) = &column.after {
         let (least, most) = (after.at_least, after.at_most);
         let columns = after.columns.join("` + `");
