@@ -8,7 +8,7 @@ use dpsynth_privacy::{
     RecordsError,
 };
 use dpsynth_table::{
-    ColumnValues, Domain, OwnerColumn, ReadOptions, Schema, TableError, read_column,
+    ColumnCells, ColumnValues, Domain, OwnerColumn, ReadOptions, Schema, TableError, read_column,
 };
 
 use crate::plan::{FLOAT_STEPS, candidates, doubt};
@@ -34,6 +34,16 @@ struct Source {
     /// Rows of an owner that count.
     max_rows: u32,
     steps_in_one: f64,
+}
+
+impl Source {
+    fn read(&self) -> Result<ColumnCells, TableError> {
+        read_column(&self.path, &self.schema, &self.options, self.owner.as_ref())
+    }
+
+    fn domain(&self) -> &Domain {
+        &self.schema.columns()[0].domain
+    }
 }
 
 /// Reads the cells of all open columns; `options` ignore every other column. No mechanism runs.
@@ -150,12 +160,7 @@ fn range(counts: &[i64], candidates: &[i64], threshold: f64) -> Bounds {
 }
 
 fn texts(source: Source) -> Result<Cells<Arc<str>>, ReleaseError> {
-    let read = read_column(
-        &source.path,
-        &source.schema,
-        &source.options,
-        source.owner.as_ref(),
-    )?;
+    let read = source.read()?;
     let ColumnValues::Texts(values) = read.values else {
         return Err(wrong_type(&source).into());
     };
@@ -164,8 +169,8 @@ fn texts(source: Source) -> Result<Cells<Arc<str>>, ReleaseError> {
 
 /// The numbers of a column within its bounds, each written in the one way that its domain has for it.
 fn written(source: Source) -> Result<Cells<Arc<str>>, ReleaseError> {
-    let (read, domain) = numbers(&source)?;
-    let (min, max, steps_in_one) = match domain {
+    let read = numbers(&source)?;
+    let (min, max, steps_in_one) = match source.domain() {
         Domain::Integer { min, max, .. } => (*min as f64, *max as f64, Some(1.0)),
         Domain::Float {
             min, max, decimals, ..
@@ -212,8 +217,8 @@ struct Coded {
 
 /// Says of each number between which candidates it lies.
 fn coded(source: &Source) -> Result<Coded, ReleaseError> {
-    let (Numbers { values, owners }, domain) = numbers(source)?;
-    let candidates = candidates(domain);
+    let Numbers { values, owners } = numbers(source)?;
+    let candidates = candidates(source.domain());
     let missing = candidates.len() + 1;
     let code = |value: Option<f64>| {
         let place = value.map_or(missing, |value| {
@@ -237,20 +242,12 @@ struct Numbers {
     owners: Option<Vec<u32>>,
 }
 
-fn numbers(source: &Source) -> Result<(Numbers, &Domain), ReleaseError> {
-    let read = read_column(
-        &source.path,
-        &source.schema,
-        &source.options,
-        source.owner.as_ref(),
-    )?;
+fn numbers(source: &Source) -> Result<Numbers, TableError> {
+    let read = source.read()?;
     let owners = read.owners;
     match read.values {
-        ColumnValues::Numbers(values) => Ok((
-            Numbers { values, owners },
-            &source.schema.columns()[0].domain,
-        )),
-        ColumnValues::Texts(_) => Err(wrong_type(source).into()),
+        ColumnValues::Numbers(values) => Ok(Numbers { values, owners }),
+        ColumnValues::Texts(_) => Err(wrong_type(source)),
     }
 }
 
@@ -307,6 +304,20 @@ fn grouped<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spikes_are_the_numbers_that_were_counted_most_in_their_order() {
+        let mut counts: BTreeMap<String, i64> = (0..MOST_SPIKES)
+            .map(|i| (format!("{}.5", i + 10), 50))
+            .collect();
+        counts.extend([("-4.2", 900), ("0.35", 60), ("10000", 40)].map(|(t, n)| (t.to_owned(), n)));
+        let spikes = spikes(&counts);
+        assert_eq!(spikes.len(), MOST_SPIKES);
+        assert_eq!(spikes[..3], [-4.2, 0.35, 10.5]);
+        assert!(spikes.is_sorted());
+        // Of those that were counted alike the smaller ones are kept.
+        assert!(!spikes.contains(&10_000.0));
+    }
 
     #[test]
     fn a_range_holds_every_count_above_the_threshold_and_no_candidate_more() {
