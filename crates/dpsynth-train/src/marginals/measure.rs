@@ -75,7 +75,8 @@ pub fn measure(
     session: &mut MarginalSession<'_>,
 ) -> Result<Released<Measurements>, MechanismError> {
     let columns = plan.codes.len();
-    let one_way_shares = plan.one_way_shares();
+    let stage = PairStage::new(plan);
+    let one_way_shares = plan.one_way_shares(stage.one_way);
     let runs = Runs::new(plan, &one_way_shares);
     if let Some(merged) = runs.merged_codes() {
         session.merge_codes(merged)?;
@@ -88,7 +89,6 @@ pub fn measure(
         })
         .collect();
     let one_way = session.measure(&singles)?;
-    let stage = PairStage::new(plan);
     let layout = Layout::new(plan, &stage, &runs, one_way.clone());
     session.merge_codes(&layout.merged_codes())?;
     if columns == 1 {
@@ -113,7 +113,7 @@ pub fn measure(
         .collect();
     queries.extend(layout.queries(&first_pairs));
     let broad = session.measure(&queries)?;
-    let left = 1.0 - plan.shares.one_way - class_share - pair_share;
+    let left = 1.0 - stage.one_way - class_share - pair_share;
     let mut tree = Vec::new();
     let chosen = match plan.pairs {
         PairChoice::Dependent if stage.of_target == OfTarget::Alone => Vec::new(),
@@ -139,16 +139,16 @@ pub fn measure(
 }
 
 impl MeasurePlan {
-    /// Parts the precision for single columns so that the sum of their errors is least, where a column
+    /// Parts this share of the precision among single columns so that the sum of their errors is least, where a column
     /// of many codes counts as one of [`COUNTED_CODES`], because its cells will be averaged.
-    fn one_way_shares(&self) -> Vec<f64> {
+    fn one_way_shares(&self, share: f64) -> Vec<f64> {
         let weights: Vec<_> = self
             .codes
             .iter()
             .map(|&codes| f64::from(codes.clamp(2, COUNTED_CODES)).powf(2.0 / 3.0))
             .collect();
         let sum: f64 = weights.iter().sum();
-        let total = self.shares.one_way * (1.0 - 1e-12);
+        let total = share * (1.0 - 1e-12);
         weights.iter().map(|weight| total * weight / sum).collect()
     }
 }

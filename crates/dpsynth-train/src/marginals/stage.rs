@@ -11,7 +11,9 @@ pub(super) struct PairStage {
     pub(super) classes: f64,
     /// What the plan's target gets beyond the other columns.
     pub(super) of_target: OfTarget,
-    /// Share of the precision for all of them.
+    /// Share of the precision for single columns, which are counted before.
+    pub(super) one_way: f64,
+    /// Share of the precision for all of the pairs.
     pub(super) share: f64,
     /// Standard deviation of each count if all pairs of equal size were measured alike, in rows.
     pub(super) noise_stddev: f64,
@@ -55,7 +57,9 @@ impl PairStage {
             let noise_to_rows = MEAN_ABSOLUTE * stage.noise_stddev * cells / plan.units;
             if noise_to_rows > HOPELESS && plan.pairs == PairChoice::Dependent {
                 stage.of_target = OfTarget::Alone;
-                stage.share = 1.0 - plan.shares.one_way;
+                // A pair with the target says something of the other column too.
+                stage.one_way = stage.one_way.min(MOST_BESIDE_TARGET);
+                stage.share = 1.0 - stage.one_way;
                 stage.noise_stddev = plan.noise_stddev * ((columns - 1.0) / stage.share).sqrt();
             } else {
                 let beyond = (noise_to_rows / SCARCE).max(1.0);
@@ -76,6 +80,7 @@ impl PairStage {
             split_by,
             classes,
             of_target: OfTarget::Weight(1.0),
+            one_way: plan.shares.one_way,
             share,
             noise_stddev: plan.noise_stddev * (pairs / share).sqrt(),
             groups_of_a_line: FEWEST_GROUPS,
@@ -108,8 +113,7 @@ impl MeasurePlan {
     pub fn outlook(&self) -> MeasureOutlook {
         let stage = PairStage::new(self);
         MeasureOutlook {
-            one_way_noise: self.noise_stddev
-                * (self.codes.len() as f64 / self.shares.one_way).sqrt(),
+            one_way_noise: self.noise_stddev * (self.codes.len() as f64 / stage.one_way).sqrt(),
             pair_noise: stage.noise_stddev,
             groups: stage.groups_of_a_line,
             pairs: match (stage.split_by, stage.of_target) {
@@ -147,6 +151,8 @@ const MOST_ALIKE_GROUPS: f64 = 12.0;
 const SCARCE: f64 = 0.7;
 /// The same, above which other pairs are not worth measuring.
 const HOPELESS: f64 = 1.6;
+/// Most that single columns get where the target's pairs alone are measured.
+const MOST_BESIDE_TARGET: f64 = 0.75;
 /// Precision of a pair with the target over that of others, at least.
 const LEAST_WEIGHT: f64 = 3.0;
 /// Mean of the absolute value of a standard normal draw.
@@ -193,10 +199,20 @@ mod tests {
         assert!(weights[2] < 50.0);
         for alone in &stages[4..] {
             assert_eq!((alone.of_target, alone.split_by), (OfTarget::Alone, None));
-            assert_eq!(alone.share, 0.5);
+            assert_eq!((alone.one_way, alone.share), (0.5, 0.5));
             // Nine pairs instead of 45, and half of the precision instead of a fifth.
             assert!((alone.noise_stddev - 4.0 * f64::sqrt(18.0)).abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn single_columns_leave_something_for_the_target() {
+        let mut few = plan(500.0);
+        few.shares.one_way = 0.85;
+        let stage = PairStage::new(&few);
+        assert_eq!((stage.one_way, stage.share), (MOST_BESIDE_TARGET, 0.25));
+        few.target = None;
+        assert_eq!(PairStage::new(&few).one_way, 0.85);
     }
 
     #[test]
