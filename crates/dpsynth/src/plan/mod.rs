@@ -1,5 +1,6 @@
 //! Everything about a release that is decided before the data is opened.
 
+mod columns;
 mod defaults;
 mod expect;
 mod learning;
@@ -8,16 +9,15 @@ use dpsynth_privacy::{
     Adjacency, ChosenMarginals, Delta, DpEvent, DpSgd, Epsilon, Marginals, Mechanism,
     NoiseMultiplier, NumberError, PrivacyUnit, UnitCount, accountant,
 };
-use dpsynth_table::{Domain, Format, Schema, SchemaError};
-use dpsynth_train::{
-    CodeOrder, FitPlan, MeasurePlan, Optimiser, PairChoice, TrainError, VaeShape, fits_classes,
-};
+use dpsynth_table::{Format, SchemaError};
+use dpsynth_train::{FitPlan, Optimiser, PairChoice, TrainError, VaeShape, fits_classes};
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::policy::{Engine, ExpectedUnits, Policy, Tightened};
 use crate::readings::{Question, Readings};
 
+pub use columns::MeasuredColumns;
 pub use expect::Expectation;
 pub(crate) use learning::{FLOAT_STEPS, candidates, doubt};
 
@@ -84,61 +84,6 @@ pub struct DecoderPlan {
     pub columns: MeasuredColumns,
     /// How it is fitted.
     pub fit: FitPlan,
-}
-
-/// Columns of which marginals are measured.
-#[derive(Clone, Debug)]
-pub struct MeasuredColumns {
-    /// Number of codes of each modelled column.
-    pub codes: Vec<u32>,
-    /// What the order of each column's codes means.
-    pub orders: Vec<CodeOrder>,
-    /// Codes of each column that are counted alone, however few rows there are.
-    pub alone: Vec<Vec<u32>>,
-    /// Position among the modelled columns of the policy's target.
-    pub target: Option<usize>,
-    /// Which pairs of columns the model needs.
-    pub pairs: PairChoice,
-}
-
-impl MeasuredColumns {
-    fn new(policy: &Policy, schema: &Schema, pairs: PairChoice) -> Self {
-        let target = policy.model.target.as_deref();
-        Self {
-            codes: schema.codes(),
-            orders: code_orders(schema, &policy.ordered),
-            alone: spikes(schema),
-            target: target.and_then(|target| schema.position(target)),
-            pairs,
-        }
-    }
-
-    /// Number of codes of all columns.
-    #[must_use]
-    pub fn cells(&self) -> u32 {
-        self.codes.iter().sum()
-    }
-
-    /// What is measured, for a public or noisy number of units.
-    #[must_use]
-    pub fn measure(
-        &self,
-        noise_multiplier: NoiseMultiplier,
-        unit: &PrivacyUnit,
-        units: f64,
-    ) -> MeasurePlan {
-        let noise_stddev = noise_multiplier.value() * f64::from(unit.max_rows());
-        MeasurePlan {
-            codes: self.codes.clone(),
-            orders: self.orders.clone(),
-            alone: self.alone.clone(),
-            target: self.target,
-            pairs: self.pairs,
-            units,
-            noise_stddev,
-            shares: defaults::shares(self.codes.len(), noise_stddev, units),
-        }
-    }
 }
 
 /// A variational autoencoder that is trained by DP-SGD.
@@ -522,40 +467,6 @@ fn composed(mechanisms: &[(Purpose, Mechanism)]) -> DpEvent {
             .map(|(_, mechanism)| mechanism.event())
             .collect(),
     }
-}
-
-/// What the order of each column's codes means; `ordered` names the categories in an order.
-fn code_orders(schema: &Schema, ordered: &[String]) -> Vec<CodeOrder> {
-    schema
-        .columns()
-        .iter()
-        .zip(schema.coders())
-        .map(|(column, coder)| match (&column.domain, coder.grid()) {
-            (Domain::Categorical { categories }, _) if ordered.contains(&column.name) => {
-                // OK because a column has at most 65,536 categories.
-                let values = categories.len() as u32;
-                CodeOrder::Ordered { values }
-            }
-            (Domain::Categorical { .. }, _) | (_, None) => CodeOrder::Nominal,
-            (_, Some(grid)) => CodeOrder::Ordered {
-                values: grid.cells(),
-            },
-        })
-        .collect()
-}
-
-/// The codes of the values of each column that stand alone.
-fn spikes(schema: &Schema) -> Vec<Vec<u32>> {
-    let columns = schema.columns().iter().zip(schema.coders());
-    columns
-        .map(|(column, coder)| match (&column.domain, coder.grid()) {
-            (Domain::Integer { cells, .. } | Domain::Float { cells, .. }, Some(grid)) => {
-                let codes = cells.spikes().iter();
-                codes.filter_map(|spike| grid.cell_of(*spike)).collect()
-            }
-            _ => Vec::new(),
-        })
-        .collect()
 }
 
 /// Which marginals training starts from: single columns, each together with the target if there
