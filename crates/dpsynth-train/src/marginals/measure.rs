@@ -139,8 +139,9 @@ pub fn measure(
 }
 
 impl MeasurePlan {
-    /// Parts this share of the precision among single columns so that the sum of their errors is least, where a column
-    /// of many codes counts as one of [`COUNTED_CODES`], because its cells will be averaged.
+    /// Parts this share of the precision among single columns so that the sum of their errors is
+    /// least, where a column of many codes counts as one of [`COUNTED_CODES`], because its cells will be
+    /// averaged.
     fn one_way_shares(&self, share: f64) -> Vec<f64> {
         let weights: Vec<_> = self
             .codes
