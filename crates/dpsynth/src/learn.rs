@@ -12,7 +12,7 @@ use dpsynth_table::{
 };
 
 use crate::plan::{FLOAT_STEPS, candidates, doubt};
-use crate::policy::{LearnedDomain, Open, Policy};
+use crate::policy::{LearnedDomain, MOST_SPIKES, Open, Policy};
 use crate::release::ReleaseError;
 
 /// The cells of one open column.
@@ -204,9 +204,6 @@ fn spikes(counts: &BTreeMap<String, i64>) -> Vec<f64> {
     spikes.sort_by(f64::total_cmp);
     spikes
 }
-
-/// Values of a column that can stand alone, at most, when they are learned.
-const MOST_SPIKES: usize = 500;
 
 /// A column of numbers, each as the place among the candidates where it lies.
 struct Coded {

@@ -1,11 +1,11 @@
 //! Reading `[[column]]`.
 
-use dpsynth_table::{After, Cells, Column, Domain, IdFormat, Missing, OutOfDomain};
+use dpsynth_table::{After, Cells, Column, Domain, IdFormat, MAX_CODES, Missing, OutOfDomain};
 
 use super::domain::{categorical, date, datetime, duration, float, integer};
 use super::finding::{BAD_TEXT, Finding, WRONG_TYPE};
 use super::head::reason;
-use super::learn::{Open, Unstated};
+use super::learn::{MOST_SPIKES, Open, Unstated};
 use super::section::{Field, Kind, Section};
 
 /// What a `[[column]]` says.
@@ -175,7 +175,28 @@ fn kept(
         missing_tokens: missing_tokens?,
         after: after?,
     };
+    if open.is_some_and(|unstated| unstated.what == Open::Spikes) {
+        room_for_spikes(section, &column, out)?;
+    }
     Some((column, open))
+}
+
+/// Refuses cells beside which the values that are learned could be too many, before learning is paid.
+fn room_for_spikes(
+    section: &mut Section<'_>,
+    column: &Column,
+    out: &mut Vec<Finding>,
+) -> Option<()> {
+    // A value in the middle of a cell makes three of it.
+    let most = MAX_CODES - 2 * MOST_SPIKES as u32;
+    let field = section.optional("spikes")?;
+    if column.codes() <= most {
+        return Some(());
+    }
+    let problem = "leaves no room for the values that are learned";
+    let help = format!("ask for at most {most} cells, one for missing values included");
+    field.blame(WRONG_TYPE, problem, help, out);
+    None
 }
 
 /// Reads whether the categories are to be learned, which needs a bucket for those that are not.

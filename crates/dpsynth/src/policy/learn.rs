@@ -48,6 +48,9 @@ pub enum LearnedDomain {
     Spikes(Vec<f64>),
 }
 
+/// Values of a column that can stand alone, at most, when they are learned.
+pub(crate) const MOST_SPIKES: usize = 500;
+
 impl Policy {
     /// Returns the policy with what was learned of its open columns in place of what it left open.
     ///

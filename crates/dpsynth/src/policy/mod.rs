@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use finding::{CODES, Finding, Findings};
+pub(crate) use learn::MOST_SPIKES;
 pub use learn::{LearnError, LearnedDomain, Open, Unstated};
 pub use tighten::{PolicyError, Tightened};
 

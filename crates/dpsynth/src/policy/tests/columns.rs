@@ -1,6 +1,7 @@
 //! Columns, and the rules and targets that name them.
 
 use super::*;
+use dpsynth_table::MAX_CODES;
 
 #[test]
 fn identifiers_are_made_up_or_left_out() {
@@ -234,4 +235,33 @@ fn a_rule_is_not_blamed_for_a_column_that_cannot_be_read() {
         findings.iter().next().map(|f| f.code),
         Some(finding::UNKNOWN_WORD)
     );
+}
+
+#[test]
+fn learned_spikes_always_find_room() {
+    let none: [&str; 0] = [];
+    let most = MAX_CODES as usize - 2 * MOST_SPIKES;
+    let column = |cells: usize, more: &str| {
+        format!(
+            "kind = \"integer\"\nmin = 0\nmax = {}\ncells = {{ linear = {cells} }}\n\
+             spikes = \"private\"\n{more}",
+            16 * cells - 1
+        )
+    };
+    assert_eq!(column_codes(&column(most, "")), none);
+    assert_eq!(column_codes(&column(most - 1, "missing = true")), none);
+    let refused = [finding::WRONG_TYPE];
+    assert_eq!(column_codes(&column(most + 1, "")), refused);
+    assert_eq!(column_codes(&column(most, "missing = true")), refused);
+    // Stated spikes are counted with the cells they make, so they may fill what there is.
+    let stated = column(most + 1, "").replace("\"private\"", "[500001]");
+    assert_eq!(column_codes(&stated), none);
+    // As many as can be learned, each in the middle of a cell, make a schema.
+    let text = format!("[[column]]\nname = \"x\"\n{}\n", column(most, ""));
+    let policy = parsed(&complete(&text, &PARTS));
+    let spikes = (0..MOST_SPIKES).map(|place| (place * 1600 + 7) as f64);
+    let learned = LearnedDomain::Spikes(spikes.collect());
+    let completed = policy.completed(&BTreeMap::from([("x".to_owned(), learned)]));
+    let codes = completed.expect("room for all").schema.columns()[0].codes();
+    assert_eq!(codes, MAX_CODES);
 }
