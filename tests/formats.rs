@@ -30,10 +30,12 @@ fn rows_on_standard_output_are_those_of_a_file() {
     let here = released();
     here.run(&[&SAMPLE[..], &["--out", "rows.csv"]].concat())
         .expect(0, "300 rows");
-    let run = here.run(&[&SAMPLE[..], &["--out", "-"]].concat());
-    run.expect(0, "300 rows");
-    assert_eq!(run.out, here.read("rows.csv"));
-    assert!(run.err.contains("costs no budget"), "{}", run.err);
+    for out in [&["--out", "-"][..], &[]] {
+        let run = here.run(&[&SAMPLE[..], out].concat());
+        run.expect(0, "300 rows");
+        assert_eq!(run.out, here.read("rows.csv"));
+        assert!(run.err.contains("costs no budget"), "{}", run.err);
+    }
     assert!(!here.path("-").exists());
 }
 

@@ -156,7 +156,7 @@ pub(super) struct Sample {
     pub(super) condition: Option<String>,
     /// File to write: `.csv`, `.csv.gz`, `.csv.zst`, `.parquet` or `.arrow`, which must not exist; or `-` for CSV on
     /// standard output
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", default_value = "-")]
     pub(super) out: PathBuf,
     /// Seed of the draws; drawn at random by default
     #[arg(long, value_name = "N")]
