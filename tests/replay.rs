@@ -8,6 +8,7 @@ use crate::program::workspace;
 #[test]
 fn every_file_of_every_corpus_is_survived() {
     replay("policy", fuzz_targets::policy);
+    replay("import", fuzz_targets::import);
     replay("rules", fuzz_targets::rules);
     replay("table", fuzz_targets::table);
     replay("ledger", fuzz_targets::ledger);

@@ -21,6 +21,20 @@ pub fn policy(bytes: &[u8]) {
     }
 }
 
+/// A description of a table in another tool's format: its draft is TOML, with questions or without.
+pub fn import(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let Ok(draft) = dpsynth::import::import(text, None) else {
+        return;
+    };
+    if let Err(findings) = Policy::parse(&draft.to_toml()) {
+        let not_toml = findings.iter().any(|finding| finding.code == "DPS4001");
+        assert!(!not_toml, "{findings}");
+    }
+}
+
 /// A rule's expression, as a condition and as a formula.
 pub fn rules(bytes: &[u8]) {
     let Ok(expression) = std::str::from_utf8(bytes) else {
