@@ -312,6 +312,15 @@ fn a_report_whose_figures_do_not_follow_fails_even_with_a_fresh_manifest() {
     here.write("out/report.json", failing.to_string());
     here.run(&["verify", "out"])
         .expect(4, "is beyond its limit");
+    for (field, lie, answer) in [
+        ("engine", "vae", "another engine than the model's"),
+        ("chosen_by", "policy", "who chose the engine"),
+    ] {
+        let mut lying = value.clone();
+        lying["synthesis"][field] = lie.into();
+        here.write("out/report.json", lying.to_string());
+        here.run(&["verify", "out"]).expect(4, answer);
+    }
     let mut without = value;
     without["privacy"]
         .as_object_mut()

@@ -154,7 +154,7 @@ fn a_ledger_that_was_rolled_back_during_a_release_stops_it() {
     let before = [&ledger, &checkpoint].map(|path| std::fs::read(path).unwrap());
     let policy = Policy::parse(POLICY).unwrap();
     let asked = policy.tighten(None, None, None, None).unwrap();
-    let plan = ReleasePlan::new(&policy, &asked, Engine::Copula, 5).unwrap();
+    let plan = ReleasePlan::new(&policy, &asked, Some(Engine::Copula), 5).unwrap();
     let request = ReleaseRequest {
         policy: &policy,
         plan,

@@ -18,10 +18,11 @@ use serde::Serialize;
 use crate::figures::{FIGURES, PaidFigures};
 use crate::folder::{MODEL, synthetic_table};
 use crate::model_notes;
-use crate::policy::Policy;
+use crate::policy::{ChosenBy, Policy};
 use crate::readings::{Question, event_of_row};
 use crate::report::{Report, claim, html, markdown};
 use crate::self_audit::{SelfAuditCheck, SelfAuditSection};
+use crate::synthesise::engine;
 
 pub use files::verify_files;
 pub use ledger::verify_ledger;
@@ -138,7 +139,10 @@ pub fn verify(folder: &Path, ledger: Option<&Path>, key: Option<&PublicKey>) -> 
         "every row is in the schema and obeys every rule",
         rows(folder, &report, &policy),
     );
-    check("the model is one of this policy", model(folder, &policy));
+    check(
+        "the model is one of this policy",
+        model(folder, &report, &policy),
+    );
     if let Some(key) = key {
         check("the key is the one that was given", same_key(&report, key));
     }
@@ -346,13 +350,23 @@ fn strict(schema: &Schema) -> Result<Schema, String> {
     Schema::new(columns).map_err(|_| "the schema is not consistent".to_owned())
 }
 
-fn model(folder: &Path, policy: &Policy) -> Result<(), String> {
+fn model(folder: &Path, report: &Report, policy: &Policy) -> Result<(), String> {
     let model = Released::reopen_published(&folder.join(MODEL), |bytes| {
         Generator::from_bytes(bytes).map_err(|error| std::io::Error::other(error.to_string()))
     })
     .map_err(|error| error.to_string())?;
     match model_notes::policy(&model.1) {
-        Some(Ok(noted)) if noted.text == policy.text => Ok(()),
-        _ => Err("the model names another policy".to_owned()),
+        Some(Ok(noted)) if noted.text == policy.text => {}
+        _ => return Err("the model names another policy".to_owned()),
     }
+    let made_by = engine(&model.0);
+    let chosen_by = report.synthesis.chosen_by;
+    let asked = (chosen_by == ChosenBy::CommandLine).then_some(made_by);
+    if report.synthesis.engine != made_by.name() {
+        return Err("the report names another engine than the model's".to_owned());
+    }
+    if policy.model.choose(asked) != (made_by, chosen_by) {
+        return Err("the report does not say rightly who chose the engine".to_owned());
+    }
+    Ok(())
 }

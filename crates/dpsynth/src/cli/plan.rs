@@ -55,13 +55,12 @@ pub(super) fn plan(policy: &Policy, asked: &Asked) -> Result<ReleasePlan, CliErr
         FormatName::Arrow => Format::Arrow,
     });
     let tightened = policy.tighten(epsilon, delta, asked.rows, format)?;
-    let engine = match asked.engine {
-        Some(EngineName::Decoder) => Engine::Decoder,
-        Some(EngineName::Marginals) => Engine::Marginals,
-        Some(EngineName::Copula) => Engine::Copula,
-        Some(EngineName::Vae) => Engine::Vae,
-        None => policy.model.engine,
-    };
+    let engine = asked.engine.map(|engine| match engine {
+        EngineName::Decoder => Engine::Decoder,
+        EngineName::Marginals => Engine::Marginals,
+        EngineName::Copula => Engine::Copula,
+        EngineName::Vae => Engine::Vae,
+    });
     Ok(ReleasePlan::new(
         policy,
         &tightened,
@@ -151,7 +150,12 @@ fn head(page: &mut String, policy: &Policy, plan: &ReleasePlan) -> std::fmt::Res
         "Plan for `{}`: nothing has been read or spent.\n",
         policy.dataset.name
     )?;
-    writeln!(page, "  engine          {}", plan.engine.name())?;
+    writeln!(
+        page,
+        "  engine          {}, {}",
+        plan.engine.name(),
+        plan.chosen_by.reason()
+    )?;
     writeln!(page, "  epsilon asked   {}", plan.epsilon.value())?;
     writeln!(
         page,

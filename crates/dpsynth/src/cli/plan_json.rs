@@ -5,7 +5,7 @@ use dpsynth_privacy::{Adjacency, PrivacyUnit};
 use serde::Serialize;
 
 use crate::plan::{Expectation, PlanError, ReleasePlan, Stage};
-use crate::policy::Policy;
+use crate::policy::{ChosenBy, Policy};
 use crate::readings::Readings;
 use crate::report::ProfilePoint;
 
@@ -14,6 +14,7 @@ use crate::report::ProfilePoint;
 pub(super) struct PlanFigures<'a> {
     dataset: &'a str,
     engine: &'static str,
+    chosen_by: ChosenBy,
     unit: &'a PrivacyUnit,
     adjacency: Adjacency,
     epsilon_asked: f64,
@@ -64,6 +65,7 @@ impl<'a> PlanFigures<'a> {
         Ok(Self {
             dataset: &policy.dataset.name,
             engine: plan.engine.name(),
+            chosen_by: plan.chosen_by,
             unit: &plan.unit,
             adjacency: plan.adjacency,
             epsilon_asked: plan.epsilon.value(),

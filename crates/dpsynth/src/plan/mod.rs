@@ -14,7 +14,7 @@ use dpsynth_train::{FitPlan, Optimiser, PairChoice, TrainError, VaeShape, fits_c
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::policy::{Engine, ExpectedUnits, Policy, Tightened};
+use crate::policy::{ChosenBy, Engine, ExpectedUnits, Policy, Tightened};
 use crate::readings::{Question, Readings};
 
 pub use columns::MeasuredColumns;
@@ -28,6 +28,8 @@ pub(crate) use learning::{FLOAT_STEPS, candidates, doubt};
 pub struct ReleasePlan {
     /// What generates the rows.
     pub engine: Engine,
+    /// Who chose the engine.
+    pub chosen_by: ChosenBy,
     /// Largest ε that the release may spend.
     pub epsilon: Epsilon,
     /// Largest δ that the release may spend.
@@ -150,7 +152,7 @@ impl Purpose {
 }
 
 impl ReleasePlan {
-    /// Decides everything about a release.
+    /// Decides everything about a release; without `engine`, by that of the policy.
     ///
     /// # Guarantee
     /// The composed event of the stages was priced at `delta` and costs at most `epsilon`.
@@ -161,9 +163,10 @@ impl ReleasePlan {
     pub fn new(
         policy: &Policy,
         asked: &Tightened,
-        engine: Engine,
+        engine: Option<Engine>,
         seed: u64,
     ) -> Result<Self, PlanError> {
+        let (engine, chosen_by) = policy.model.choose(engine);
         let units = match policy.privacy.expected_units {
             ExpectedUnits::Public(units) => Some(units),
             ExpectedUnits::Count => None,
@@ -235,6 +238,7 @@ impl ReleasePlan {
             .collect::<Result<_, PlanError>>()?;
         Ok(Self {
             engine,
+            chosen_by,
             epsilon: asked.epsilon,
             delta: asked.delta,
             epsilon_spent,

@@ -288,11 +288,13 @@ pub(super) fn figure(number: f64) -> String {
     }
 }
 
-/// Reads `[model]`, without the target.
-pub(super) fn engine(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Engine> {
+/// Reads `[model]`, without the target; the inner `None` is for the default.
+pub(super) fn engine(section: &mut Section<'_>, out: &mut Vec<Finding>) -> Option<Option<Engine>> {
     match section.optional("engine") {
-        Some(field) => field.word(&Engine::ALL.map(|engine| (engine.name(), engine)), out),
-        None => Some(Engine::ALL[0]),
+        Some(field) => field
+            .word(&Engine::ALL.map(|engine| (engine.name(), engine)), out)
+            .map(Some),
+        None => Some(None),
     }
 }
 

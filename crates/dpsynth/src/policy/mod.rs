@@ -16,6 +16,7 @@ mod finding;
 mod head;
 mod keys;
 mod learn;
+mod model;
 mod place;
 mod read;
 mod rule;
@@ -37,6 +38,7 @@ use sha2::{Digest, Sha256};
 pub use finding::{CODES, Finding, Findings};
 pub(crate) use learn::MOST_SPIKES;
 pub use learn::{LearnError, LearnedDomain, Open, Unstated};
+pub use model::{ChosenBy, Engine, Model};
 pub use tighten::{PolicyError, Tightened};
 
 /// What the owner of a data set allows.
@@ -241,44 +243,6 @@ pub enum ExpectedUnits {
     Public(u64),
     /// Unknown: a noisy count is to be paid for.
     Count,
-}
-
-/// How the data are modelled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Model {
-    /// What generates the rows.
-    pub engine: Engine,
-    /// The column whose dependence on the others matters most.
-    pub target: Option<String>,
-}
-
-/// What generates synthetic rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Engine {
-    /// A decoder fitted to noisy marginals: the default.
-    Decoder,
-    /// A graphical model fitted to noisy marginals on a junction tree.
-    Marginals,
-    /// A Gaussian copula fitted to noisy margins and correlations.
-    Copula,
-    /// A variational autoencoder trained by DP-SGD.
-    Vae,
-}
-
-impl Engine {
-    /// All engines, the default first.
-    pub const ALL: [Self; 4] = [Self::Decoder, Self::Marginals, Self::Copula, Self::Vae];
-
-    /// Returns the name that policies and flags use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Decoder => "decoder",
-            Self::Marginals => "marginals",
-            Self::Copula => "copula",
-            Self::Vae => "vae",
-        }
-    }
 }
 
 /// What a release writes.

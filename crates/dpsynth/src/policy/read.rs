@@ -88,7 +88,7 @@ fn root<'a>(table: &'a DeTable<'a>, text: &str, out: &mut Vec<Finding>) -> Optio
     let derived = derived_columns(&rule_specs);
     let (engine, target) = match model {
         Some(field) => read_model(&field, columns.as_ref(), &derived, out)?,
-        None => (Some(Engine::ALL[0]), None),
+        None => (Some(None), None),
     };
     let columns = columns?;
     if let Some((table, Some(privacy))) = &privacy
@@ -125,8 +125,8 @@ fn root<'a>(table: &'a DeTable<'a>, text: &str, out: &mut Vec<Finding>) -> Optio
     })
 }
 
-/// The engine, and the target.
-type ModelParts = (Option<Engine>, Option<String>);
+/// The engine, if it could be read, and the target.
+type ModelParts = (Option<Option<Engine>>, Option<String>);
 
 /// Reads `[model]`; `None` when it is not a table.
 fn read_model(

@@ -143,6 +143,7 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
         rules: rules(policy, from.outcomes),
         synthesis: SynthesisSection {
             engine: plan.engine.name().to_owned(),
+            chosen_by: plan.chosen_by,
             rows: from.rows as u64,
             seed: plan.seed,
             model: match &plan.model {
@@ -383,7 +384,12 @@ fn not_covered(policy: &Policy) -> Vec<String> {
     if !policy.ignored.is_empty() {
         lines.push(format!(
             "columns that were left out and are not in the release: {}",
-            policy.ignored.join(", ")
+            policy
+                .ignored
+                .iter()
+                .map(|name| format!("\"{name}\""))
+                .collect::<Vec<_>>()
+                .join(", ")
         ));
     }
     lines

@@ -254,8 +254,9 @@ fn synthesis(page: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(page, "## How the rows were made\n")?;
     writeln!(
         page,
-        "Engine `{}`: {}. {} rows were drawn from the released model with the public seed {}.\n",
+        "Engine `{}`, {}: {}. {} rows were drawn from the released model with the public seed {}.\n",
         synthesis.engine,
+        synthesis.chosen_by.reason(),
         model(&synthesis.model),
         synthesis.rows,
         synthesis.seed

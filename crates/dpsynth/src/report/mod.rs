@@ -22,7 +22,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::plan::Purpose;
-use crate::policy::LearnedDomain;
+use crate::policy::{ChosenBy, LearnedDomain};
 use crate::quality::Quality;
 use crate::readings::Readings;
 use crate::self_audit::SelfAuditSection;
@@ -40,7 +40,7 @@ pub use registry::registry;
 pub use standards::SectionTags;
 
 /// Version of the report's format.
-pub const REPORT_VERSION: u32 = 4;
+pub const REPORT_VERSION: u32 = 5;
 
 /// The report of one release, as `report.json` holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -276,6 +276,8 @@ pub struct RuleSection {
 pub struct SynthesisSection {
     /// What generated the rows.
     pub engine: String,
+    /// Who chose the engine; the data had no part in it.
+    pub chosen_by: ChosenBy,
     /// Rows delivered.
     pub rows: u64,
     /// Seed of all post-processing; whoever has the model can draw the same rows.

@@ -15,7 +15,7 @@ fn the_checked_in_schema_is_the_one_that_the_types_have() {
 
 #[test]
 fn a_field_that_is_not_in_the_schema_is_refused() {
-    assert!(Report::parse(br#"{"report_version":4,"surprise":2}"#).is_err());
+    assert!(Report::parse(br#"{"report_version":5,"surprise":2}"#).is_err());
 }
 
 #[test]

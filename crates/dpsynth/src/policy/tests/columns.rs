@@ -80,7 +80,8 @@ fn booleans_and_ordered_categories_are_known() {
     let policy = valid(&format!("{column}ordered = true"));
     assert_eq!(policy.ordered, ["x"]);
     let asked = policy.tighten(None, None, None, None).expect("allowed");
-    let plan = crate::plan::ReleasePlan::new(&policy, &asked, Engine::Copula, 1).expect("a plan");
+    let plan =
+        crate::plan::ReleasePlan::new(&policy, &asked, Some(Engine::Copula), 1).expect("a plan");
     let columns = plan.model.measured_columns().expect("measured columns");
     // The missing cell stands alone, after the order.
     assert_eq!(

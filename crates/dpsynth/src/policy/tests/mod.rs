@@ -212,7 +212,7 @@ fn every_key_is_read() {
     assert_eq!(universe.epsilon_for_life.value(), 12.0);
     assert_eq!(universe.delta_for_life.value(), 2e-5);
 
-    assert_eq!(policy.model.engine, Engine::Vae);
+    assert_eq!(policy.model.engine, Some(Engine::Vae));
     assert_eq!(policy.model.target.as_deref(), Some("outcome"));
     assert_eq!(policy.ignored, ["patient"]);
     assert_eq!(policy.derived(), ["fees"]);
@@ -269,9 +269,10 @@ fn a_universe_is_named_has_caps_and_is_not_needed() {
 fn every_engine_is_read_by_its_name_and_has_a_plan_within_the_budget() {
     for engine in Engine::ALL {
         let policy = valid(&format!("[model]\nengine = \"{}\"\n", engine.name()));
-        assert_eq!(policy.model.engine, engine);
+        assert_eq!(policy.model.choose(None), (engine, ChosenBy::Policy));
         let asked = policy.tighten(None, None, None, None).unwrap();
-        let plan = crate::plan::ReleasePlan::new(&policy, &asked, engine, 1).unwrap();
+        let plan = crate::plan::ReleasePlan::new(&policy, &asked, None, 1).unwrap();
+        assert_eq!((plan.engine, plan.chosen_by), (engine, ChosenBy::Policy));
         assert!(plan.epsilon_spent <= asked.epsilon.value());
         assert!(plan.epsilon_spent > 0.99 * asked.epsilon.value());
         assert_eq!(
@@ -288,7 +289,12 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(policy.dataset.ledger, Path::new("survey.ledger.jsonl"));
     assert_eq!(policy.dataset.dialect, Dialect::default());
     assert_eq!(policy.dataset.file_beside(Path::new("p.toml")), None);
-    assert_eq!(policy.model.engine, Engine::Decoder);
+    let chosen = |asked| policy.model.choose(asked);
+    assert_eq!(chosen(None), (Engine::Decoder, ChosenBy::Default));
+    assert_eq!(
+        chosen(Some(Engine::Decoder)),
+        (Engine::Decoder, ChosenBy::CommandLine)
+    );
     assert_eq!(policy.model.target, None);
     assert_eq!(
         policy.output,

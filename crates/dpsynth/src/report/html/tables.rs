@@ -105,7 +105,7 @@ pub(super) fn rules(report: &Report) -> Markup {
 pub(super) fn rows(report: &Report) -> Markup {
     let synthesis = &report.synthesis;
     fragment! {
-        p { "Engine " code { (synthesis.engine) } ": " (model(&synthesis.model)) "." }
+        p { "Engine " code { (synthesis.engine) } ", " (code_spans(synthesis.chosen_by.reason())) ": " (model(&synthesis.model)) "." }
         p { (synthesis.rows) " rows were drawn from the released model with the public seed " (synthesis.seed)
             ". Whoever has the model can draw the same rows." }
     }
