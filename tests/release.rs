@@ -146,7 +146,7 @@ fn rows_that_meet_a_condition_are_drawn_by_construction() {
         ("age > 80.5 AND city = 'north'", "DPS5002"),
         // The town's law, and the condition, leave nobody.
         ("age < 30 AND city = 'south'", "DPS20"),
-        ("agee < 30", "DPS20"),
+        ("agee < 30", "[DPS2003]: condition `agee < 30`"),
         ("COUNT(*) > 3", "DPS20"),
     ] {
         let run = sample(condition, "none.csv");

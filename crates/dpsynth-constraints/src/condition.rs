@@ -39,7 +39,7 @@ impl Condition {
             Some(Box::new(RulePlace {
                 rule: 0,
                 name: text.to_owned(),
-                field: RuleField::Sql,
+                field: RuleField::Where,
                 span,
             }))
         };

@@ -81,6 +81,8 @@ pub enum RuleField {
     Then,
     /// The condition of a conditional rule.
     When,
+    /// A condition that rows are asked for; no part of a policy.
+    Where,
 }
 
 impl fmt::Display for RuleField {
@@ -102,6 +104,7 @@ impl fmt::Display for RuleField {
             Self::Step => "step",
             Self::Then => "then",
             Self::When => "when",
+            Self::Where => "where",
         })
     }
 }
@@ -382,13 +385,16 @@ impl RuleProblem {
     }
 }
 
-/// Prints the rule that an error is about, where there is one.
+/// Prints the rule or the condition that an error is about, where there is one.
 struct Blamed<'a>(Option<&'a RulePlace>);
 
 impl fmt::Display for Blamed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             None => Ok(()),
+            Some(place) if place.field == RuleField::Where => {
+                write!(f, "condition `{}`: ", place.name)
+            }
             Some(place) => write!(f, "rule `{}`: ", place.name),
         }
     }
