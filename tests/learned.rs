@@ -182,6 +182,47 @@ fn every_engine_takes_open_columns() {
 }
 
 #[test]
+fn the_largest_delta_that_a_policy_may_state_makes_a_release() {
+    // What categories are learned at is then far above the smallest δ at which the report bounds tests.
+    let here = workplace("\"row\"", 4000);
+    let policy = here.read("dpsynth.toml");
+    let policy = policy
+        .replace("delta_per_release = 1e-6", "delta_per_release = 1e-3")
+        .replace("delta_for_life = 1e-5", "delta_for_life = 1e-3");
+    here.write("dpsynth.toml", policy);
+    here.run(&["plan"]).expect(0, "");
+    here.run(&["release", "--out", "out", "--engine", "copula"])
+        .expect(0, "");
+    here.run(&["verify", "out", "--ledger", "shop.ledger.jsonl"])
+        .expect(0, "");
+}
+
+#[test]
+fn a_distance_from_a_learned_bound_ends_no_run() {
+    let here = workplace("\"row\"", 4000);
+    let mut policy = here.read("dpsynth.toml");
+    policy.push_str(
+        "\n[[column]]\nname = \"later\"\nkind = \"integer\"\nmin = 0\nmax = 918273645999\n\
+         after = { column = \"visits\", at_most = 100 }\n",
+    );
+    here.write("dpsynth.toml", policy);
+    // Every row is at most 100 after the visits that it has, and not after the bound that is learned.
+    let table = table(4000);
+    let later = table.lines().enumerate().map(|(row, line)| match row {
+        0 => format!("{line},later\n"),
+        _ => {
+            let (_, visits) = line.rsplit_once(',').unwrap();
+            format!("{line},{}\n", visits.parse::<i64>().unwrap() + 100)
+        }
+    });
+    here.write("data.csv", later.collect::<String>());
+    here.run(&["release", "--out", "out", "--engine", "copula"])
+        .expect(0, "");
+    here.run(&["verify", "out", "--ledger", "shop.ledger.jsonl"])
+        .expect(0, "");
+}
+
+#[test]
 fn a_faulty_table_costs_nothing_although_columns_are_open() {
     let here = workplace("\"row\"", 500);
     here.write("data.csv", table(500) + "x,Ayr,a lot,3\n");

@@ -6,8 +6,9 @@ use std::process::Command;
 use dpsynth::folder::{Folder, FolderError};
 use dpsynth::plan::ReleasePlan;
 use dpsynth::policy::{Engine, Policy};
-use dpsynth::release::{Progress, Protection, ReleaseRequest, release as run_release};
+use dpsynth::release::{Progress, Protection, ReleaseRequest, open_ledger, release as run_release};
 use dpsynth::verify::{Check, Outcome, verify, verify_files, verify_ledger};
+use dpsynth_privacy::ledger::Signature;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -211,6 +212,23 @@ fn a_folder_is_kept_once_it_is_committed_and_removed_before() {
 }
 
 #[test]
+fn a_committed_folder_whose_signature_cannot_be_written_is_kept() {
+    let here = Workplace::new();
+    let signature = Signature::from_hex(&"5e".repeat(64)).unwrap();
+    let folder = Folder::begin(&here.path("out")).unwrap();
+    let partial = here.path(&format!(".out.partial-{}", std::process::id()));
+    let stopped = folder.finish(|_| {
+        // Something is in the way of the signature.
+        std::fs::create_dir(partial.join("MANIFEST.sig")).unwrap();
+        Ok::<_, FolderError>(Some(signature))
+    });
+    let error = stopped.unwrap_err();
+    assert_eq!(error.code(), "DPS5025");
+    assert!(error.to_string().contains(&signature.to_string()));
+    assert!(partial.join("MANIFEST").is_file());
+}
+
+#[test]
 fn programs_are_told_in_json_and_by_exit_codes() {
     let here = Workplace::new();
     release(&here, "out");
@@ -382,6 +400,21 @@ fn releases_at_once_are_all_charged_and_never_exceed_the_cap() {
     ];
     here.run(&arguments)
         .expect(0, "the ledger names this release");
+}
+
+#[test]
+fn a_universe_and_its_ledger_go_together() {
+    let here = Workplace::new();
+    let alone = Policy::parse(POLICY).unwrap();
+    let universe =
+        "[universe]\nname = \"people\"\nepsilon_for_life = 4\ndelta_for_life = 1e-5\n\n[model]";
+    let within = Policy::parse(&POLICY.replace("[model]", universe)).unwrap();
+    let (ledger, shared) = (here.path(LEDGER), here.path("people.universe.jsonl"));
+    for (policy, shared) in [(&alone, Some(shared.as_path())), (&within, None)] {
+        let refused = open_ledger(policy, &ledger, shared).unwrap_err();
+        assert_eq!(refused.code(), "DPS5014");
+    }
+    open_ledger(&within, &ledger, Some(&shared)).unwrap();
 }
 
 #[test]

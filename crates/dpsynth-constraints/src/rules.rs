@@ -134,6 +134,17 @@ impl Rules {
         Ok(())
     }
 
+    /// Returns how many rows can be different where a rule says that they are, if one does and its
+    /// columns' domains bound it.
+    #[must_use]
+    pub fn room(&self) -> Option<u64> {
+        let rooms = self.rules.iter().filter_map(|rule| match &rule.test {
+            Test::Unique(unique) => unique.room(),
+            _ => None,
+        });
+        rooms.min()
+    }
+
     /// Returns the rules that a whole table breaks, with the number of rows that break each; none
     /// if it obeys.
     ///

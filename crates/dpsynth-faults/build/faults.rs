@@ -69,8 +69,8 @@ pub(crate) const FAULTS: &[Fault] = &[
         what: "noise for one row of a person with several",
         edits: &[(
             "counts.rs",
-            "f64::from(self.max_rows)).next_up()",
-            "if self.key.on(FAULT) { 1.0 } else { f64::from(self.max_rows) }).next_up()",
+            "f64::from(self.max_rows())).next_up()",
+            "if self.key.on(FAULT) { 1.0 } else { f64::from(self.max_rows()) }).next_up()",
         )],
     },
     Fault {
@@ -374,9 +374,9 @@ pub(crate) const FAULTS: &[Fault] = &[
         name: "CapForLifeIgnored",
         what: "the ledger charges beyond the cap for life",
         edits: &[(
-            "ledger/account.rs",
-            "        if cost.exact <= epsilon &&",
-            "        if crate::fault::on(FAULT) || cost.exact <= epsilon &&",
+            "ledger/summary.rs",
+            "        if fits(asked.epsilon_spent, epsilon) &&",
+            "        if crate::fault::on(FAULT) || fits(asked.epsilon_spent, epsilon) &&",
         )],
     },
     Fault {

@@ -130,6 +130,7 @@ mod tests {
     use crate::insecure;
     use crate::paid::Taint;
     use crate::random::{Purpose, SecretKey};
+    use crate::records::RowsOfUnit;
     use crate::unit::PrivacyUnit;
 
     fn paid(max_rows: u32) -> Paid {
@@ -160,7 +161,7 @@ mod tests {
             });
             let records = paid.cap(rows.unwrap()).unwrap();
             let records = records.expose();
-            assert_eq!(records.max_rows(), max_rows);
+            assert_eq!(records.rows_of_unit(), RowsOfUnit::AtMost(max_rows));
             assert_eq!(records.unit_count(), 3);
             for (unit, (owner, rows)) in [(0u32, 2), (2, 6), (5, 2)].into_iter().enumerate() {
                 let range = records.unit_rows(unit);

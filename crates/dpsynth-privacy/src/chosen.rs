@@ -177,7 +177,7 @@ fn noise_stddev(authorized: &Authorized<ChosenMarginals>, share: f64) -> f64 {
     // Shares of a full charge may add up to 1 + ROUNDING; the noise of each is larger by as much.
     let share = share / (1.0 + 2.0 * ROUNDING);
     let multiplier = authorized.mechanism.noise_multiplier.value();
-    let scale = multiplier / share.sqrt() * f64::from(authorized.max_rows);
+    let scale = multiplier / share.sqrt() * f64::from(authorized.max_rows());
     // Three roundings above, each by less than half a unit in the last place, and the division's.
     scale.next_up().next_up().next_up()
 }
@@ -235,7 +235,8 @@ mod tests {
     fn data(paid: &Paid, rows: usize) -> Private<Records> {
         Private::load(paid, rows, |rows| {
             let codes = (0..rows).flat_map(|i| [(i % 2) as u16, (i % 3) as u16]);
-            Records::rows(vec![2, 3], codes.collect())
+            // Every unit has one row.
+            Records::grouped(vec![2, 3], codes.collect(), (0..=rows as u32).collect(), 1)
         })
         .unwrap()
     }

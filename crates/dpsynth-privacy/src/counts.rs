@@ -54,7 +54,8 @@ impl Authorized<Marginals> {
         let records = data.expose();
         self.admits(records)?;
         // Up: a product that rounds down would be less noise than was paid for.
-        let scale = (self.mechanism.noise_multiplier.value() * f64::from(self.max_rows)).next_up();
+        let scale =
+            (self.mechanism.noise_multiplier.value() * f64::from(self.max_rows())).next_up();
         let noise = noise(scale)?;
         let mut released = Vec::with_capacity(self.mechanism.column_sets.len());
         for (index, set) in self.mechanism.column_sets.iter().enumerate() {

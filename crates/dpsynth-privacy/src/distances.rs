@@ -50,7 +50,7 @@ impl Authorized<Distances> {
         let mut released = Vec::with_capacity(self.mechanism.groups.len());
         for (index, group) in (0u32..).zip(&self.mechanism.groups) {
             // Up: a product that rounds down would be less noise than was paid for.
-            let moved = group.len() as f64 * f64::from(self.max_rows);
+            let moved = group.len() as f64 * f64::from(self.max_rows());
             let scale = (self.mechanism.noise_multiplier.value() * moved).next_up();
             let noise = RoundedGaussian::new(scale).ok_or(MechanismError::Scale)?;
             let mut sum = [0i64];
@@ -119,7 +119,12 @@ mod tests {
     }
 
     fn measured(mut paid: Paid, codes: Vec<u16>, public: PublicRows<'_>) -> Vec<i64> {
-        let data = Private::load(&paid, codes, |codes| Records::rows(vec![2, 4], codes)).unwrap();
+        let data = Private::load(&paid, codes, |codes| {
+            // Every unit has one row.
+            let starts = (0..=codes.len() as u32 / 2).collect();
+            Records::grouped(vec![2, 4], codes, starts, 1)
+        })
+        .unwrap();
         let authorized = paid.authorize::<Distances>().unwrap();
         authorized.measure(&data, public).unwrap().to_vec()
     }

@@ -8,7 +8,7 @@ use crate::mechanism::{
     Quantiles, TopCells, UnitCount,
 };
 use crate::random::{Purpose, RandomnessError, SecretKey, SecretRng};
-use crate::records::{Records, RecordsError};
+use crate::records::{Records, RecordsError, RowsOfUnit};
 use crate::unit::PrivacyUnit;
 
 /// A recorded charge: the proof that its mechanisms are paid for, and the only source of
@@ -96,7 +96,7 @@ impl Paid {
                 return Ok(Authorized {
                     mechanism,
                     key: self.key.derive(index as u32),
-                    max_rows: self.unit.max_rows(),
+                    unit: self.unit.clone(),
                     taint: self.taint,
                 });
             }
@@ -136,7 +136,7 @@ impl Paid {
 pub struct Authorized<M> {
     pub(crate) mechanism: M,
     pub(crate) key: SecretKey,
-    pub(crate) max_rows: u32,
+    unit: PrivacyUnit,
     pub(crate) taint: Option<Taint>,
 }
 
@@ -146,19 +146,24 @@ impl<M> Authorized<M> {
         &self.mechanism
     }
 
+    /// The most rows of one unit that were paid for.
+    pub(crate) fn max_rows(&self) -> u32 {
+        self.unit.max_rows()
+    }
+
     /// Refuses records whose units may have more rows than was paid for, and a process that is a
     /// copy of the one that paid.
     pub(crate) fn admits(&self, records: &Records) -> Result<(), MechanismError> {
-        self.admits_rows(records.max_rows())
+        self.admits_rows(records.rows_of_unit())
     }
 
-    /// As [`admits`](Self::admits), for units of at most `max_rows` rows.
-    pub(crate) fn admits_rows(&self, max_rows: u32) -> Result<(), MechanismError> {
+    /// As [`admits`](Self::admits), where that is known of the rows of each unit.
+    pub(crate) fn admits_rows(&self, rows: RowsOfUnit) -> Result<(), MechanismError> {
         self.key.check_process()?;
-        if max_rows > self.max_rows {
-            Err(MechanismError::CapExceeded)
-        } else {
-            Ok(())
+        match (rows, &self.unit) {
+            (RowsOfUnit::Ungrouped, PrivacyUnit::Row) => Ok(()),
+            (RowsOfUnit::AtMost(rows), unit) if rows <= unit.max_rows() => Ok(()),
+            _ => Err(MechanismError::CapExceeded),
         }
     }
 }

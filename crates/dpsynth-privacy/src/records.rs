@@ -11,15 +11,27 @@ pub struct Records {
     domain_sizes: Vec<u32>,
     codes: Vec<u16>,
     units: Units,
-    max_rows: u32,
 }
 
 /// Which rows belong to which unit.
 enum Units {
     /// Every row is a unit, and there are so many.
     Rows(u32),
-    /// Row at which each unit starts, and the number of rows at the end.
-    Starts(Vec<u32>),
+    /// Rows are grouped.
+    Grouped {
+        /// Row at which each unit starts, and the number of rows at the end.
+        starts: Vec<u32>,
+        max_rows: u32,
+    },
+}
+
+/// What is known of the rows of one unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowsOfUnit {
+    /// Each row was taken for a unit of its own: nobody looked who owns it.
+    Ungrouped,
+    /// They were grouped, and there are at most so many.
+    AtMost(u32),
 }
 
 impl Records {
@@ -39,7 +51,7 @@ impl Records {
         if !codes.len().is_multiple_of(domain_sizes.len()) {
             return Err(RecordsError::Shape);
         }
-        Self::checked(domain_sizes, codes, Units::Rows(rows), 1)
+        Self::checked(domain_sizes, codes, Units::Rows(rows))
     }
 
     /// Takes rows grouped by unit: unit `u` owns rows `unit_starts[u]..unit_starts[u + 1]`, at
@@ -71,7 +83,11 @@ impl Records {
         {
             return Err(RecordsError::Cap);
         }
-        Self::checked(domain_sizes, codes, Units::Starts(unit_starts), max_rows)
+        let units = Units::Grouped {
+            starts: unit_starts,
+            max_rows,
+        };
+        Self::checked(domain_sizes, codes, units)
     }
 
     /// Takes codes whose shape fits, if each lies in its domain.
@@ -79,7 +95,6 @@ impl Records {
         domain_sizes: Vec<u32>,
         codes: Vec<u16>,
         units: Units,
-        max_rows: u32,
     ) -> Result<Self, RecordsError> {
         for row in codes.chunks_exact(domain_sizes.len()) {
             if row
@@ -94,7 +109,6 @@ impl Records {
             domain_sizes,
             codes,
             units,
-            max_rows,
         })
     }
 
@@ -104,8 +118,11 @@ impl Records {
         &self.domain_sizes
     }
 
-    pub(crate) fn max_rows(&self) -> u32 {
-        self.max_rows
+    pub(crate) fn rows_of_unit(&self) -> RowsOfUnit {
+        match self.units {
+            Units::Rows(_) => RowsOfUnit::Ungrouped,
+            Units::Grouped { max_rows, .. } => RowsOfUnit::AtMost(max_rows),
+        }
     }
 
     pub(crate) fn columns(&self) -> usize {
@@ -115,7 +132,7 @@ impl Records {
     pub(crate) fn unit_count(&self) -> usize {
         match &self.units {
             Units::Rows(rows) => *rows as usize,
-            Units::Starts(starts) => starts.len() - 1,
+            Units::Grouped { starts, .. } => starts.len() - 1,
         }
     }
 
@@ -128,7 +145,7 @@ impl Records {
     pub(crate) fn unit_rows(&self, unit: usize) -> std::ops::Range<usize> {
         match &self.units {
             Units::Rows(_) => unit..unit + 1,
-            Units::Starts(starts) => starts[unit] as usize..starts[unit + 1] as usize,
+            Units::Grouped { starts, .. } => starts[unit] as usize..starts[unit + 1] as usize,
         }
     }
 }
@@ -139,7 +156,7 @@ impl Records {
 /// Values of this type are made by a loader inside [`Private::load`](crate::Private::load).
 pub struct Cells<T> {
     values: Vec<T>,
-    max_rows: u32,
+    rows_of_unit: RowsOfUnit,
 }
 
 impl<T> Cells<T> {
@@ -148,7 +165,7 @@ impl<T> Cells<T> {
     pub fn rows(values: Vec<T>) -> Self {
         Self {
             values,
-            max_rows: 1,
+            rows_of_unit: RowsOfUnit::Ungrouped,
         }
     }
 
@@ -175,15 +192,18 @@ impl<T> Cells<T> {
         {
             return Err(RecordsError::Cap);
         }
-        Ok(Self { values, max_rows })
+        Ok(Self {
+            values,
+            rows_of_unit: RowsOfUnit::AtMost(max_rows),
+        })
     }
 
     pub(crate) fn values(&self) -> &[T] {
         &self.values
     }
 
-    pub(crate) fn max_rows(&self) -> u32 {
-        self.max_rows
+    pub(crate) fn rows_of_unit(&self) -> RowsOfUnit {
+        self.rows_of_unit
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use dpsynth_privacy::Released;
 use dpsynth_privacy::ledger::Signature;
@@ -23,6 +24,8 @@ pub const MODEL: &str = "model.safetensors";
 pub struct Folder {
     partial: PathBuf,
     place: PathBuf,
+    /// When the run began. All files bear this time, because how long a run takes depends on the table.
+    begun: SystemTime,
     finished: bool,
 }
 
@@ -54,6 +57,7 @@ impl Folder {
         Ok(Self {
             partial,
             place: place.to_owned(),
+            begun: SystemTime::now(),
             finished: false,
         })
     }
@@ -107,7 +111,7 @@ impl Folder {
     ///
     /// # Errors
     /// If the commit fails, a file cannot be synchronised, or something has appeared at the place.
-    /// There is no folder then. If only the last move fails, the whole folder is left under its
+    /// There is no folder then. If what follows the commit fails, the whole folder is left under its
     /// temporary name.
     pub fn finish<E: From<FolderError>>(
         mut self,
@@ -115,16 +119,22 @@ impl Folder {
     ) -> Result<(), E> {
         let manifest = manifest(&self.partial)?;
         self.write_text(MANIFEST, &manifest)?;
-        sync_all(&self.partial).map_err(|source| self.refused(source))?;
+        self.sync_files().map_err(|source| self.refused(source))?;
         if self.place.exists() {
             // Known before the commit, so that no commit names a folder that cannot be.
             return Err(self.refused(io::ErrorKind::AlreadyExists.into()).into());
         }
-        if let Some(signature) = commit(manifest.as_bytes())? {
-            self.write_text(SIGNATURE, &format!("{signature}\n"))?;
-        }
-        // It is paid for, whole and signed: from here on it is never removed.
+        let signature = commit(manifest.as_bytes())?;
+        // It is whole and the ledger names it: from here on it is never removed.
         self.finished = true;
+        if let Some(signature) = signature {
+            self.write_text(SIGNATURE, &format!("{signature}\n"))
+                .map_err(|source| FolderError::NotSigned {
+                    partial: self.partial.clone(),
+                    signature: signature.to_string(),
+                    source: Box::new(source),
+                })?;
+        }
         self.put().map_err(|source| FolderError::NotMoved {
             partial: self.partial.clone(),
             place: self.place.clone(),
@@ -133,8 +143,23 @@ impl Folder {
         Ok(())
     }
 
+    /// Has all files on disk, and gives them the time at which the run began.
+    fn sync_files(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.partial)? {
+            self.sync(&entry?.path())?;
+        }
+        self.sync(&self.partial)
+    }
+
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        let file = File::open(path)?;
+        // A file system that lets nobody set times is no reason to lose a release.
+        let _ = file.set_modified(self.begun);
+        file.sync_all()
+    }
+
     fn put(&self) -> io::Result<()> {
-        File::open(&self.partial)?.sync_all()?;
+        self.sync_files()?;
         // A rename onto an existing folder would fail only if that is not empty.
         if self.place.exists() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -250,13 +275,6 @@ fn table_name(format: Format) -> String {
     format!("synthetic.{}", format.extension())
 }
 
-fn sync_all(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        File::open(entry?.path())?.sync_all()?;
-    }
-    File::open(folder)?.sync_all()
-}
-
 fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -292,6 +310,16 @@ pub enum FolderError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The signature cannot be written into the finished folder.
+    #[error("the release is whole and committed, but its signature cannot be written: {source}; write the line {signature} into the file {SIGNATURE} of {}, then give that folder its name", .partial.display())]
+    NotSigned {
+        /// Where the folder is.
+        partial: PathBuf,
+        /// The signature, in hexadecimal.
+        signature: String,
+        /// Why.
+        source: Box<FolderError>,
+    },
     /// The path names no folder.
     #[error("{} is no name for a folder; name one with `--out`", .path.display())]
     Name {
@@ -305,7 +333,8 @@ pub enum FolderError {
 
 impl FolderError {
     /// The codes of this family.
-    pub const CODES: &'static [&'static str] = &["DPS5021", "DPS5022", "DPS5023", "DPS5024"];
+    pub const CODES: &'static [&'static str] =
+        &["DPS5021", "DPS5022", "DPS5023", "DPS5024", "DPS5025"];
 
     /// The stable code of the diagnostic.
     #[must_use]
@@ -315,6 +344,7 @@ impl FolderError {
             Self::Io { .. } => "DPS5022",
             Self::Name { .. } => "DPS5023",
             Self::NotMoved { .. } => "DPS5024",
+            Self::NotSigned { .. } => "DPS5025",
             Self::Write(error) => error.code(),
         }
     }

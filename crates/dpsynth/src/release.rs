@@ -113,31 +113,23 @@ pub fn release(
     check_header(policy, &header)?;
     policy.modelled_schema(plan.engine)?;
     // Nothing that could be known before may fail after the charge.
-    let room = policy.identifier_room();
-    if let (Some((column, room)), Some(rows)) = (room, plan.rows)
-        && room < rows
-    {
-        return Err(SynthesisError::NoRoom {
-            column: column.to_owned(),
-        }
-        .into());
-    }
     if let Some(rows) = plan.rows {
-        (policy.rules.expect_room(rows)).map_err(SynthesisError::from)?;
+        expect_room(policy, rows)?;
     }
     match &plan.model {
         ModelPlan::Vae(vae) => processor.check(&vae.shape)?,
         _ if processor != Processor::Cpu => return Err(ReleaseError::ProcessorUnused),
         _ => {}
     }
+    let cost = match protection {
+        Protection::Ledger { .. } => Some(plan.cost()?),
+        Protection::None => None,
+    };
     // A fault that the self test can see must not cost anybody anything.
     let self_audit = self_audit()?;
     let (mut ledger, mut paid) = match protection {
         Protection::Ledger { path, universe } => {
-            let mut ledger = Ledger::open(&path, &terms(policy))?;
-            if let (Some(path), Some(terms)) = (universe, universe_terms(policy)) {
-                ledger = ledger.within(&path, &terms)?;
-            }
+            let mut ledger = open_ledger(policy, &path, universe.as_deref())?;
             let paid = ledger.reserve(charge(policy, &plan))?;
             (Some(ledger), paid)
         }
@@ -212,7 +204,8 @@ pub fn release(
     // ══ Below this line every value is released. ══
 
     on_progress(Progress::Sampling);
-    let most = room.map_or(u64::MAX, |(_, room)| room);
+    // Noise must not ask for more than a stated number of rows could have asked for.
+    let most = policy.room().unwrap_or(u64::MAX);
     let rows = plan.rows.unwrap_or(noisy_rows.min(most));
     let rows = usize::try_from(rows).map_err(|_| ReleaseError::TooManyRows)?;
     let modelled = policy.modelled_schema(plan.engine)?;
@@ -236,6 +229,7 @@ pub fn release(
     let report = report::build(&Ingredients {
         policy,
         plan: &plan,
+        cost: cost.as_ref(),
         receipt: paid.receipt(),
         taint: paid.taint(),
         rows,
@@ -243,7 +237,7 @@ pub fn release(
         quality,
         self_audit,
         learned: &learned,
-    })?;
+    });
 
     on_progress(Progress::Writing);
     let model = generator.try_map(|model| model.to_bytes(&model_notes::notes(policy, &report)))?;
@@ -257,6 +251,36 @@ pub fn release(
         None => Ok::<_, ReleaseError>(None),
     })?;
     Ok(report)
+}
+
+/// Refuses more rows than identifiers and rules have room for.
+fn expect_room(policy: &Policy, rows: u64) -> Result<(), SynthesisError> {
+    if let Some((column, room)) = policy.identifier_room()
+        && room < rows
+    {
+        return Err(SynthesisError::NoRoom {
+            column: column.to_owned(),
+        });
+    }
+    Ok(policy.rules.expect_room(rows)?)
+}
+
+/// Opens the ledger of a policy, and that of its universe at `universe` where it names one.
+///
+/// # Errors
+/// As for [`Ledger::open`] and [`Ledger::within`], and if there is a ledger for a universe and no
+/// universe in the policy, or the other way round: a charge would be missing in one of them.
+pub fn open_ledger(
+    policy: &Policy,
+    path: &Path,
+    universe: Option<&Path>,
+) -> Result<Ledger, ReleaseError> {
+    let ledger = Ledger::open(path, &terms(policy))?;
+    match (universe, universe_terms(policy)) {
+        (Some(path), Some(terms)) => Ok(ledger.within(path, &terms)?),
+        (None, None) => Ok(ledger),
+        _ => Err(ReleaseError::UniverseUnmatched),
+    }
 }
 
 /// The terms under which the policy's ledger is kept.

@@ -170,7 +170,12 @@ pub fn largest_power(
     };
     let (mut lower, mut upper) = (1.0_f64, 1.0_f64);
     for delta in POWER_DELTAS {
-        let price = account.price(Delta::new(delta)?)?;
+        let price = match account.price(Delta::new(delta)?) {
+            Ok(price) => price,
+            // Where no ε holds, nothing bounds the power.
+            Err(AccountingError::DeltaTooSmall { .. }) => continue,
+            Err(error) => return Err(error),
+        };
         lower = lower.min(allowed(price.certified.lower, delta));
         upper = upper.min(allowed(price.epsilon(), delta));
     }

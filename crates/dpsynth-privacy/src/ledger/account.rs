@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::COMMIT_PATIENCE;
 use super::book::Book;
 use super::charge::{Booking, ChargeRequest};
 use super::checkpoint::Checkpoint;
-use super::decimal::Decimal;
 use super::digest::{ChargeId, Digest};
 use super::error::LedgerError;
 use super::file::{Absent, LockedFile};
 use super::key::{LedgerKey, Statement};
 use super::line::{Parsed, Place, Tail, encode, take_apart};
+use super::outlook::Prospect;
 use super::record::{Charge, Commit, Entry, Refund};
 use super::summary::{Caps, LedgerSummary};
 use crate::event::DpEvent;
@@ -49,7 +50,6 @@ pub(super) enum State {
 pub(crate) struct Cost {
     pub(crate) event: DpEvent,
     pub(crate) price: f64,
-    pub(crate) exact: Decimal,
 }
 
 impl Account {
@@ -78,7 +78,7 @@ impl Account {
         request: &ChargeRequest,
         data: Option<(&str, &PrivacyUnit)>,
     ) -> Result<Booking, LedgerError> {
-        let (mut file, bytes) = self.lock()?;
+        let (mut file, bytes) = self.lock(self.patience)?;
         self.check_caps(cost, request)?;
         let before = self.summary();
         let sequence = self.book.records;
@@ -107,11 +107,10 @@ impl Account {
 
     /// Takes the charge `id` back. The caller vouches that nothing of it was, or ever will be, run.
     pub(crate) fn refund(&mut self, id: &ChargeId) -> Result<(), LedgerError> {
-        let (mut file, bytes) = self.lock()?;
-        self.expect_open(id)?;
+        let (mut file, bytes) = self.lock(self.patience)?;
         let refund = Refund {
+            at: self.charged_at(id)?,
             sequence: self.book.records,
-            at: now(),
             charge: *id,
             previous: self.book.head,
         };
@@ -124,11 +123,11 @@ impl Account {
         id: &ChargeId,
         manifest_sha256: Digest,
     ) -> Result<(), LedgerError> {
-        let (mut file, bytes) = self.lock()?;
-        self.expect_open(id)?;
+        // What was paid for would be lost, so a commit has more patience than a charge.
+        let (mut file, bytes) = self.lock(self.patience * COMMIT_PATIENCE)?;
         let commit = Commit {
+            at: self.charged_at(id)?,
             sequence: self.book.records,
-            at: now(),
             charge: *id,
             manifest_sha256,
             previous: self.book.head,
@@ -142,44 +141,33 @@ impl Account {
         cost: &Cost,
         request: &ChargeRequest,
     ) -> Result<(), LedgerError> {
-        let requested_delta = request.delta.value();
-        let (epsilon, delta) = self.caps.remaining(&self.book);
-        if cost.exact <= epsilon && Decimal::of(requested_delta).is_some_and(|asked| asked <= delta)
-        {
-            return Ok(());
-        }
-        let (remaining_epsilon, remaining_delta) = (epsilon.round_down(), delta.round_down());
-        let nearest = (
-            request.epsilon.value().min(remaining_epsilon),
-            requested_delta.min(remaining_delta),
-        );
-        Err(LedgerError::OverCap {
-            subject: self.book.subject.clone(),
-            requested_epsilon: cost.price,
-            requested_delta,
-            remaining_epsilon,
-            remaining_delta,
-            nearest: Some(nearest).filter(|(epsilon, delta)| *epsilon > 0.0 && *delta > 0.0),
-        })
+        let asked = Prospect {
+            epsilon_spent: cost.price,
+            epsilon: request.epsilon,
+            delta: request.delta,
+        };
+        let left = self.caps.remaining(&self.book);
+        self.caps.admit(&self.book.subject, left, asked)
     }
 
-    fn expect_open(&mut self, id: &ChargeId) -> Result<(), LedgerError> {
-        match self.book.reserved(id) {
-            Some(_) => Ok(()),
-            None => Err(LedgerError::ChargeUnknown { id: *id }),
-        }
+    /// Returns when the charge `id` was made, if it has been neither refunded nor committed. The lines
+    /// that say what became of it bear the same time, because how long a run took depends on the table.
+    fn charged_at(&mut self, id: &ChargeId) -> Result<i64, LedgerError> {
+        let booked = (self.book.reserved(id)).ok_or(LedgerError::ChargeUnknown { id: *id })?;
+        Ok(booked.charge.at)
     }
 
-    /// Locks the file and takes in what others wrote since this process last read it.
+    /// Locks the file, waiting at most `patience`, and takes in what others wrote since this process
+    /// last read it.
     ///
     /// # Guarantee
     /// Returns an error, or the lock with a book that says what the file says. Everything that
     /// this process ever read of the file is still there, byte for byte.
-    fn lock(&mut self) -> Result<(LockedFile, Vec<u8>), LedgerError> {
+    fn lock(&mut self, patience: Duration) -> Result<(LockedFile, Vec<u8>), LedgerError> {
         if self.state == State::Poisoned {
             return Err(LedgerError::Poisoned);
         }
-        let mut file = LockedFile::lock(&self.path, Absent::Replaced, self.patience)?;
+        let mut file = LockedFile::lock(&self.path, Absent::Replaced, patience)?;
         let mut bytes = file.read()?;
         let unchanged = bytes
             .get(..self.known.length)

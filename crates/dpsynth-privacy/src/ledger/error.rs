@@ -2,8 +2,8 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::PATIENCE;
 use super::digest::ChargeId;
 use super::flaw::Flaw;
 use super::record::Subject;
@@ -34,11 +34,13 @@ pub enum LedgerError {
     #[error(
         "the ledger {} has been in use by other releases for {} seconds; wait until they have \
          written to it, then try again",
-        path.display(), PATIENCE.as_secs()
+        path.display(), .waited.as_secs()
     )]
     Busy {
         /// The ledger file.
         path: PathBuf,
+        /// For how long.
+        waited: Duration,
     },
     /// The policy allows more for life than the ledger was opened with.
     #[error(

@@ -63,6 +63,7 @@ impl LockedFile {
                 Err(TryLockError::WouldBlock) => {
                     return Err(LedgerError::Busy {
                         path: path.to_owned(),
+                        waited: patience,
                     });
                 }
                 Err(TryLockError::Error(source)) => return Err(failed("lock", path)(source)),

@@ -33,6 +33,7 @@ mod flaw;
 mod key;
 mod line;
 mod opening;
+mod outlook;
 mod record;
 mod summary;
 #[cfg(test)]
@@ -52,6 +53,7 @@ pub use self::digest::{ChargeId, Digest, LedgerId};
 pub use self::error::{Cap, LedgerError};
 pub use self::flaw::Flaw;
 pub use self::key::{KeyId, KeyState, PublicKey, Signature};
+pub use self::outlook::{Outlook, Prospect, Standing};
 pub use self::record::{
     Adopt, Charge, Commit, Entry, FORMAT_VERSION, Open, Record, Refund, Subject,
 };
@@ -59,7 +61,6 @@ pub use self::summary::{ChargeLine, CommittedRelease, LedgerSummary};
 
 use self::account::{Account, Cost};
 use self::book::composed;
-use self::decimal::Decimal;
 use self::key::Statement;
 use self::line::{Place, take_apart};
 
@@ -132,6 +133,31 @@ impl Ledger {
             .map(|receipt| Paid::recorded(receipt, key))
     }
 
+    /// Says how far the budget at `path` goes for charges like `prospect`, without a lock or a key, and
+    /// without changing anything.
+    ///
+    /// # Errors
+    /// As for [`Ledger::open`], but for what concerns the key.
+    pub fn outlook(
+        path: &Path,
+        terms: &LedgerTerms,
+        prospect: Prospect,
+    ) -> Result<Outlook, LedgerError> {
+        outlook::outlook(path, &terms.into(), prospect)
+    }
+
+    /// As [`Ledger::outlook`], for the universe that a data set draws on.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn universe_outlook(
+        path: &Path,
+        terms: &UniverseTerms,
+        prospect: Prospect,
+    ) -> Result<Outlook, LedgerError> {
+        outlook::outlook(path, &terms.into(), prospect)
+    }
+
     /// Takes back a charge of which no mechanism was authorised, in both ledgers.
     ///
     /// # Guarantee
@@ -174,17 +200,13 @@ impl Ledger {
         let price = accountant::epsilon(&event, adjacency, request.delta)?;
         // Written so that a price that is not a number is refused.
         let within = price <= request.epsilon.value();
-        let Some(exact) = Decimal::of(price).filter(|_| within) else {
+        if !within {
             return Err(LedgerError::OverRequest {
                 requested: request.epsilon.value(),
                 price,
             });
-        };
-        let cost = Cost {
-            event,
-            price,
-            exact,
-        };
+        }
+        let cost = Cost { event, price };
         // A charge that this ledger will refuse need not be written to the other one first.
         self.account.check_caps(&cost, &request)?;
         let id = ChargeId::draw()?;
@@ -285,3 +307,5 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Record>, LedgerError> {
 
 /// For how long a process waits while others write: far longer than a write takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How many times longer a commit waits.
+pub(crate) const COMMIT_PATIENCE: u32 = 60;

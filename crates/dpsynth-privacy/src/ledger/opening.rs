@@ -104,7 +104,7 @@ impl Account {
 
 /// Whether a checkpoint knows of the last line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Freshness {
+pub(super) enum Freshness {
     Current,
     Behind,
 }
@@ -161,7 +161,7 @@ fn signer(path: &Path, parsed: &Parsed) -> Result<PublicKey, LedgerError> {
 }
 
 /// Refuses a ledger that lacks its checkpoint, or lines that the checkpoint knows of.
-fn check_checkpoint(
+pub(super) fn check_checkpoint(
     path: &Path,
     checkpoint: Option<Checkpoint>,
     book: &Book,
@@ -209,7 +209,7 @@ fn opening(terms: &Terms, key: &LedgerKey) -> Result<Open, LedgerError> {
 }
 
 /// Refuses terms under which the recorded charges would not add up, or a cap would grow.
-fn check_terms(book: &Book, terms: &Terms) -> Result<(), LedgerError> {
+pub(super) fn check_terms(book: &Book, terms: &Terms) -> Result<(), LedgerError> {
     match (&book.subject, &terms.subject) {
         (
             Subject::Dataset { name, unit },

@@ -112,7 +112,8 @@ pub struct Charge {
 pub struct Commit {
     /// The number of lines before this one.
     pub sequence: u64,
-    /// When the release was whole, in seconds since 1970-01-01 UTC.
+    /// When the charge was made, in seconds since 1970-01-01 UTC; in older ledgers, when the release was
+    /// whole.
     pub at: i64,
     /// The name of the charge.
     pub charge: ChargeId,
@@ -128,7 +129,7 @@ pub struct Commit {
 pub struct Refund {
     /// The number of lines before this one.
     pub sequence: u64,
-    /// When the charge was taken back, in seconds since 1970-01-01 UTC.
+    /// When the charge was made, in seconds since 1970-01-01 UTC; in older ledgers, when it was taken back.
     pub at: i64,
     /// The name of the charge.
     pub charge: ChargeId,

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::book::{Book, Booked};
 use super::decimal::Decimal;
 use super::digest::{ChargeId, Digest, LedgerId};
+use super::error::LedgerError;
 use super::key::PublicKey;
+use super::outlook::Prospect;
 use super::record::{Open, Subject};
 use crate::event::DpEvent;
 use crate::mechanism::Mechanism;
@@ -72,7 +74,8 @@ pub struct ChargeLine {
     pub mechanisms: Vec<Mechanism>,
     /// The same as the accountant sees it.
     pub event: DpEvent,
-    /// When it was taken back, if it was; a charge that was taken back counts for nothing.
+    /// The time that the line bears which took it back, if one did: that of the charge, but in older
+    /// ledgers. A charge that was taken back counts for nothing.
     pub refunded_at: Option<i64>,
     /// The release that it was used for. Absent while the release runs, after a crash, and where it
     /// was taken back; a charge without a release counts in full all the same.
@@ -85,7 +88,8 @@ pub struct ChargeLine {
 pub struct CommittedRelease {
     /// The number of records before the commit.
     pub sequence: u64,
-    /// When the release was whole, in seconds since 1970-01-01 UTC.
+    /// When the charge was made, in seconds since 1970-01-01 UTC; in older ledgers, when the release was
+    /// whole.
     pub at: i64,
     /// The SHA-256 of its `MANIFEST`.
     pub manifest_sha256: Digest,
@@ -109,15 +113,44 @@ impl Caps {
 
     /// Returns what the charges of `book` leave of the caps: epsilon and delta, exactly.
     pub(crate) fn remaining(self, book: &Book) -> (Decimal, Decimal) {
-        let (epsilon, delta) = book.spent();
-        let left = |cap: f64, spent| {
-            // OK because a cap that is no decimal would leave nothing, and caps are validated.
-            Decimal::of(cap).unwrap_or(Decimal::ZERO).minus(spent)
-        };
-        (
-            left(self.epsilon.value(), epsilon),
-            left(self.delta.value(), delta),
-        )
+        let (epsilon, delta) = self.whole();
+        let (spent_epsilon, spent_delta) = book.spent();
+        (epsilon.minus(spent_epsilon), delta.minus(spent_delta))
+    }
+
+    /// Returns all of both, where nothing was spent.
+    pub(crate) fn whole(self) -> (Decimal, Decimal) {
+        // OK because a cap that is no decimal would leave nothing, and caps are validated.
+        let of = |cap: f64| Decimal::of(cap).unwrap_or(Decimal::ZERO);
+        (of(self.epsilon.value()), of(self.delta.value()))
+    }
+
+    /// Refuses a charge that what is `left` of `subject`'s budget has no room for.
+    pub(crate) fn admit(
+        self,
+        subject: &Subject,
+        left: (Decimal, Decimal),
+        asked: Prospect,
+    ) -> Result<(), LedgerError> {
+        let (epsilon, delta) = left;
+        let requested_delta = asked.delta.value();
+        let fits = |price: f64, left| Decimal::of(price).is_some_and(|price| price <= left);
+        if fits(asked.epsilon_spent, epsilon) && fits(requested_delta, delta) {
+            return Ok(());
+        }
+        let (remaining_epsilon, remaining_delta) = (epsilon.round_down(), delta.round_down());
+        let nearest = (
+            asked.epsilon.value().min(remaining_epsilon),
+            requested_delta.min(remaining_delta),
+        );
+        Err(LedgerError::OverCap {
+            subject: subject.clone(),
+            requested_epsilon: asked.epsilon_spent,
+            requested_delta,
+            remaining_epsilon,
+            remaining_delta,
+            nearest: Some(nearest).filter(|(epsilon, delta)| *epsilon > 0.0 && *delta > 0.0),
+        })
     }
 
     pub(crate) fn summary(self, book: &Book, public_key: Option<PublicKey>) -> LedgerSummary {

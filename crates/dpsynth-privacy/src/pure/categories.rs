@@ -35,7 +35,7 @@ impl Authorized<OpenCategories> {
         data: &Private<Cells<Arc<str>>>,
     ) -> Result<Released<BTreeMap<String, i64>>, MechanismError> {
         let (epsilon, delta) = (self.mechanism.epsilon, self.mechanism.delta.value());
-        let rows = i64::from(self.max_rows);
+        let rows = i64::from(self.max_rows());
         // A threshold far up, where δ is next to nothing, while the scale is found.
         let scale = smallest_scale(rows as f64 / epsilon.value(), epsilon, |scale| {
             cost(scale, HIGHEST, rows, 1).map(|account| account.epsilon)
@@ -49,7 +49,7 @@ impl Authorized<OpenCategories> {
         )?;
         // Private: exact counts of private categories are in hand until the end.
         let cells = data.expose();
-        self.admits_rows(cells.max_rows())?;
+        self.admits_rows(cells.rows_of_unit())?;
         let mut counts: HashMap<String, i64> = HashMap::new();
         for cell in cells.values() {
             match counts.get_mut(&**cell) {
@@ -134,7 +134,6 @@ mod tests {
     use crate::unit::PrivacyUnit;
 
     fn discovered(
-        max_rows: u32,
         delta: f64,
         cells: Vec<(&'static str, usize)>,
         taint: Taint,
@@ -143,11 +142,7 @@ mod tests {
             epsilon: Epsilon::new(1.0).unwrap(),
             delta: Delta::new(delta).unwrap(),
         });
-        let unit = PrivacyUnit::User {
-            column: "patient".into(),
-            max_rows,
-        };
-        let mut paid = insecure::paid(unit, vec![mechanism], taint, 1);
+        let mut paid = insecure::paid(PrivacyUnit::Row, vec![mechanism], taint, 1);
         let data = Private::load(&paid, cells, |cells| {
             let repeat = |(name, count): (&str, usize)| vec![Arc::<str>::from(name); count];
             Ok::<_, ()>(Cells::rows(cells.into_iter().flat_map(repeat).collect()))
@@ -159,11 +154,11 @@ mod tests {
     #[test]
     fn frequent_categories_show_and_those_of_one_person_do_not() {
         let cells = vec![("flu", 500), ("cold", 400), ("a very rare disease", 1)];
-        let exact = discovered(1, 1e-9, cells.clone(), Taint::NoNoise);
+        let exact = discovered(1e-9, cells.clone(), Taint::NoNoise);
         assert_eq!(exact["a very rare disease"], 1);
         // At δ = 1e-9 the rare one shows in one run of 10^9; noise of scale 1 moves a count by more
         // than 30 in one of 10^13.
-        let noisy = discovered(1, 1e-9, cells, Taint::FixedSeed);
+        let noisy = discovered(1e-9, cells, Taint::FixedSeed);
         assert_eq!(noisy.keys().collect::<Vec<_>>(), ["cold", "flu"]);
         assert!((noisy["flu"] - 500).abs() < 30 && (noisy["cold"] - 400).abs() < 30);
     }
@@ -177,11 +172,11 @@ mod tests {
             .into_iter()
             .map(|name| (&*Box::leak(name.into_boxed_str()), 1))
             .collect();
-        let shown = discovered(1, 0.02, names.clone(), Taint::FixedSeed).len() as f64;
+        let shown = discovered(0.02, names.clone(), Taint::FixedSeed).len() as f64;
         assert!(shown < 40.0 + 6.5 * 40f64.sqrt() + 21.0, "{shown}");
         // Negative control: with a threshold for a δ twenty times as large, the same test would
         // reject.
-        let shown = discovered(1, 0.4, names, Taint::FixedSeed).len() as f64;
+        let shown = discovered(0.4, names, Taint::FixedSeed).len() as f64;
         assert!(shown > 40.0 + 6.5 * 40f64.sqrt() + 21.0, "{shown}");
     }
 

@@ -32,7 +32,7 @@ impl Authorized<LaplaceCounts> {
         data: &Private<Records>,
     ) -> Result<Released<Vec<Vec<i64>>>, MechanismError> {
         let epsilon = self.mechanism.epsilon;
-        let rows = i64::from(self.max_rows);
+        let rows = i64::from(self.max_rows());
         let scale = smallest_scale(rows as f64 / epsilon.value(), epsilon, |scale| {
             cost(scale, rows).map(|account| account.epsilon)
         })?;
@@ -92,7 +92,9 @@ mod tests {
         });
         let mut paid = insecure::paid(unit(max_rows), vec![mechanism], taint, 1);
         let data = Private::load(&paid, cells, |cells| {
-            Records::rows(vec![cells as u32], (0..cells as u16).collect())
+            // Every unit has one row.
+            let starts = (0..=cells as u32).collect();
+            Records::grouped(vec![cells as u32], (0..cells as u16).collect(), starts, 1)
         });
         let authorized = paid.authorize::<LaplaceCounts>().unwrap();
         authorized.measure(&data.unwrap()).unwrap()[0].clone()
@@ -143,5 +145,27 @@ mod tests {
         let authorized = paid.authorize::<LaplaceCounts>().unwrap();
         let refused = authorized.measure(&data.unwrap());
         assert_eq!(refused, Err(MechanismError::CapExceeded));
+    }
+
+    #[test]
+    fn rows_whose_owners_nobody_looked_at_are_refused_where_units_have_several() {
+        let mechanism = Mechanism::LaplaceCounts(LaplaceCounts {
+            column_sets: vec![vec![0]],
+            epsilon: Epsilon::new(1.0).unwrap(),
+        });
+        for (unit, admitted) in [(PrivacyUnit::Row, true), (unit(1), false), (unit(5), false)] {
+            let mut paid = insecure::paid(unit, vec![mechanism.clone()], Taint::NoNoise, 1);
+            let data = Private::load(&paid, (), |()| Records::rows(vec![2], vec![0; 40]));
+            let authorized = paid.authorize::<LaplaceCounts>().unwrap();
+            let measured = authorized
+                .measure(&data.unwrap())
+                .map(|counts| counts[0][0]);
+            let expected = if admitted {
+                Ok(40)
+            } else {
+                Err(MechanismError::CapExceeded)
+            };
+            assert_eq!(measured, expected);
+        }
     }
 }

@@ -42,17 +42,18 @@ impl Authorized<Quantiles> {
             let cost = |scale, rows| cost(&quantile(scale)?, rows);
             // A cell moves a score by at most max(level, 1 - level), and two scores apart by twice
             // that.
-            let start = 2.0 * f64::from(self.max_rows) * level.max(1.0 - level) / epsilon.value();
+            let start = 2.0 * f64::from(self.max_rows()) * level.max(1.0 - level) / epsilon.value();
             let scale = smallest_scale(start, *epsilon, |scale| {
-                cost(scale, self.max_rows).map(|account| account.epsilon)
+                cost(scale, self.max_rows()).map(|account| account.epsilon)
             })?;
-            let (added, replaced) = (cost(scale, self.max_rows), cost(scale, 2 * self.max_rows));
+            let rows = self.max_rows();
+            let (added, replaced) = (cost(scale, rows), cost(scale, 2 * rows));
             within(*epsilon, 0.0, added, replaced)?;
             quantiles.push(quantile(scale_to_run(scale, self.taint)).map_err(refused)?);
         }
         // Private: the cells are in hand until a candidate is chosen.
         let cells = data.expose();
-        self.admits_rows(cells.max_rows())?;
+        self.admits_rows(cells.rows_of_unit())?;
         let values = cells.values().to_vec();
         let chosen: Fallible<Vec<i64>> = quantiles.iter().map(|it| it.invoke(&values)).collect();
         chosen.map(Released::by_mechanism).map_err(refused)

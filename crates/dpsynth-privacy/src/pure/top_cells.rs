@@ -35,7 +35,7 @@ impl Authorized<TopCells> {
             cells,
             epsilon,
         } = &self.mechanism;
-        let rows = i64::from(self.max_rows);
+        let rows = i64::from(self.max_rows());
         let cells = *cells as usize;
         if cells == 0 {
             return Err(MechanismError::Columns);

@@ -1,37 +1,36 @@
 //! `dpsynth plan`: what a release would spend.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use dpsynth_privacy::{Delta, Epsilon, Mechanism, PrivacyUnit, ledger};
+use dpsynth_privacy::ledger::{Ledger, Outlook, Prospect, Standing};
+use dpsynth_privacy::{Delta, Epsilon, Mechanism, PrivacyUnit};
 use dpsynth_table::Format;
 
 use super::args::{Asked, EngineName, FormatName, Plan};
 use super::error::CliError;
 use super::plan_json::{PlanFigures, Remaining};
 use super::{print, print_json, public_seed, read_policy};
-use crate::plan::{ModelPlan, ReleasePlan};
+use crate::plan::{Cost, ModelPlan, ReleasePlan};
 use crate::policy::{Engine, Policy};
+use crate::release::{terms, universe_terms};
 use crate::report::{epsilon_down, epsilon_up, mechanism_in_words, plan_lines};
 
 /// Prints the plan of a release.
 pub(super) fn run(args: &Plan) -> Result<(), CliError> {
     let policy = read_policy(&args.asked.policy)?;
     let plan = plan(&policy, &args.asked)?;
-    let ledgers = Ledgers {
-        dataset: ledger_path(&policy, &args.asked),
-        universe: universe_path(&policy, &args.asked),
-    };
+    let budgets = budgets(&policy, &plan, &args.asked)?;
     if args.json {
-        let remaining = budgets(&policy, &ledgers)
-            .iter()
-            .map(|budget| budget.remaining(&plan))
-            .collect::<Result<_, _>>()?;
+        let remaining = budgets.iter().map(Budget::remaining).collect();
         print_json(&PlanFigures::new(&policy, &plan, remaining)?);
     } else {
-        print(&describe(&policy, &plan, &ledgers)?);
+        print(&describe(&policy, &plan, &budgets)?);
     }
-    Ok(())
+    let mut refusals = budgets.into_iter().filter_map(|it| it.outlook.refusal);
+    refusals
+        .next()
+        .map_or(Ok(()), |refusal| Err(refusal.into()))
 }
 
 /// Lays the flags over the policy and plans the release.
@@ -83,18 +82,16 @@ pub(super) fn universe_path(policy: &Policy, asked: &Asked) -> Option<PathBuf> {
     Some(universe.ledger_beside(&asked.policy))
 }
 
-/// Where the ledgers of a release are.
-struct Ledgers {
-    dataset: PathBuf,
-    universe: Option<PathBuf>,
-}
-
-fn describe(policy: &Policy, plan: &ReleasePlan, ledger: &Ledgers) -> Result<String, CliError> {
+fn describe(policy: &Policy, plan: &ReleasePlan, budgets: &[Budget]) -> Result<String, CliError> {
     let mut page = String::new();
     // Writing to a string cannot fail.
     let _ = head(&mut page, policy, plan);
     let _ = stages(&mut page, plan);
-    let price = plan.price()?;
+    let Cost {
+        price,
+        readings,
+        profile,
+    } = plan.cost()?;
     let _ = writeln!(
         page,
         "\nThe exact epsilon lies between {} and {}; the second accountant (Renyi) says at most {}.",
@@ -102,8 +99,7 @@ fn describe(policy: &Policy, plan: &ReleasePlan, ledger: &Ledgers) -> Result<Str
         price.certified.upper,
         epsilon_up(price.renyi)
     );
-    page.push_str(&plan_lines(&plan.readings(price)?));
-    let profile = plan.profile()?;
+    page.push_str(&plan_lines(&readings));
     let _ = writeln!(page, "\nThe same release at other values of delta:");
     for (delta, epsilon) in profile {
         let _ = writeln!(page, "  delta {delta:<8e} epsilon {}", epsilon_up(epsilon));
@@ -114,7 +110,7 @@ fn describe(policy: &Policy, plan: &ReleasePlan, ledger: &Ledgers) -> Result<Str
     }
     let _ = interactions(&mut page, policy);
     let _ = writeln!(page);
-    page.push_str(&ledger_lines(policy, plan, ledger)?);
+    page.extend(budgets.iter().map(Budget::describe));
     Ok(page)
 }
 
@@ -246,92 +242,80 @@ fn stages(page: &mut String, plan: &ReleasePlan) -> std::fmt::Result {
     )
 }
 
-/// A budget for life: where its ledger is, and what the policy allows.
-struct Budget<'a> {
+/// A budget for life: where its ledger is, and how far it goes.
+struct Budget {
     what: &'static str,
-    path: &'a Path,
-    epsilon: f64,
-    delta: f64,
+    path: PathBuf,
+    outlook: Outlook,
 }
 
-impl Budget<'_> {
-    /// What remains of it, and whether the plan fits into that.
-    fn remaining(&self, plan: &ReleasePlan) -> Result<Remaining, CliError> {
-        let (mut epsilon, mut delta) = (self.epsilon, self.delta);
-        if self.path.exists() {
-            let summary = ledger::read(self.path)?;
-            epsilon = epsilon.min(summary.lifetime_epsilon.value()) - summary.spent_epsilon;
-            delta = delta.min(summary.lifetime_delta.value()) - summary.spent_delta;
-        }
-        Ok(Remaining {
+impl Budget {
+    fn remaining(&self) -> Remaining {
+        Remaining {
             what: self.what,
             path: self.path.display().to_string(),
-            epsilon,
-            delta,
-            suffices: epsilon >= plan.epsilon_spent && delta >= plan.delta.value(),
-        })
+            epsilon: self.outlook.remaining_epsilon,
+            delta: self.outlook.remaining_delta,
+            suffices: self.outlook.refusal.is_none(),
+        }
+    }
+
+    fn describe(&self) -> String {
+        let (what, path, outlook) = (self.what, self.path.display(), &self.outlook);
+        let (epsilon, delta) = (outlook.remaining_epsilon, outlook.remaining_delta);
+        let mut page = String::new();
+        // Writing to a string cannot fail.
+        let _ = match outlook.ledger {
+            Standing::Sound => {
+                let left = epsilon_down(epsilon);
+                writeln!(
+                    page,
+                    "{what} {path}: epsilon {left} and delta {delta:e} remain."
+                )
+            }
+            Standing::Absent => writeln!(
+                page,
+                "{what} {path}: will be made; epsilon {epsilon} and delta {delta:e} are allowed for life."
+            ),
+        };
+        let _ = match outlook.refusal {
+            Some(_) => writeln!(
+                page,
+                "This release would be REFUSED: it exceeds what remains."
+            ),
+            None => writeln!(
+                page,
+                "After this release epsilon {} remains, enough for {} more like it.",
+                epsilon_down(outlook.epsilon_after),
+                // OK because one is admitted.
+                outlook.charges - 1
+            ),
+        };
+        page
     }
 }
 
-fn budgets<'a>(policy: &Policy, paths: &'a Ledgers) -> Vec<Budget<'a>> {
+/// Looks how far the budgets of a policy go for releases like this one.
+fn budgets(policy: &Policy, plan: &ReleasePlan, asked: &Asked) -> Result<Vec<Budget>, CliError> {
+    let prospect = Prospect {
+        epsilon_spent: plan.epsilon_spent,
+        epsilon: plan.epsilon,
+        delta: plan.delta,
+    };
+    let path = ledger_path(policy, asked);
     let mut budgets = vec![Budget {
         what: "Ledger",
-        path: &paths.dataset,
-        epsilon: policy.privacy.epsilon_for_life.value(),
-        delta: policy.privacy.delta_for_life.value(),
+        outlook: Ledger::outlook(&path, &terms(policy), prospect)?,
+        path,
     }];
-    if let (Some(path), Some(universe)) = (&paths.universe, &policy.universe) {
+    if let (Some(path), Some(terms)) = (universe_path(policy, asked), universe_terms(policy)) {
         budgets.push(Budget {
             what: "Universe",
+            outlook: Ledger::universe_outlook(&path, &terms, prospect)?,
             path,
-            epsilon: universe.epsilon_for_life.value(),
-            delta: universe.delta_for_life.value(),
         });
     }
-    budgets
-}
-
-fn ledger_lines(policy: &Policy, plan: &ReleasePlan, paths: &Ledgers) -> Result<String, CliError> {
-    let mut page = String::new();
-    for budget in budgets(policy, paths) {
-        page.push_str(&budget_lines(plan, &budget)?);
-    }
-    Ok(page)
-}
-
-fn budget_lines(plan: &ReleasePlan, budget: &Budget<'_>) -> Result<String, CliError> {
-    let remaining = budget.remaining(plan)?;
-    let (what, path) = (remaining.what, &remaining.path);
-    let mut page = String::new();
-    // Writing to a string cannot fail.
-    let _ = if budget.path.exists() {
-        let left = epsilon_down(remaining.epsilon);
-        writeln!(page, "{what} {path}: epsilon {left} remains.")
-    } else {
-        let allowed = remaining.epsilon;
-        writeln!(
-            page,
-            "{what} {path}: will be made; epsilon {allowed} is allowed for life."
-        )
-    };
-    if !remaining.suffices {
-        let _ = writeln!(
-            page,
-            "This release would be REFUSED: it exceeds what remains."
-        );
-        return Ok(page);
-    }
-    let left = remaining.epsilon - plan.epsilon_spent;
-    let _ = writeln!(
-        page,
-        "After this release epsilon {} remains, enough for {} more like it.",
-        epsilon_down(left),
-        (left / plan.epsilon_spent)
-            .floor()
-            .min(((remaining.delta / plan.delta.value()) - 1.0).floor())
-            .max(0.0)
-    );
-    Ok(page)
+    Ok(budgets)
 }
 
 /// Breaks a sentence into lines.

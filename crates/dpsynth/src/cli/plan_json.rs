@@ -1,10 +1,9 @@
 //! `dpsynth plan --json`: the plan for programs.
 
-use dpsynth_privacy::accountant::Price;
 use dpsynth_privacy::{Adjacency, PrivacyUnit};
 use serde::Serialize;
 
-use crate::plan::{Expectation, PlanError, ReleasePlan, Stage};
+use crate::plan::{Cost, Expectation, PlanError, ReleasePlan, Stage};
 use crate::policy::{ChosenBy, Policy};
 use crate::readings::Readings;
 use crate::report::ProfilePoint;
@@ -61,7 +60,11 @@ impl<'a> PlanFigures<'a> {
         plan: &'a ReleasePlan,
         ledgers: Vec<Remaining>,
     ) -> Result<Self, PlanError> {
-        let price: Price = plan.price()?;
+        let Cost {
+            price,
+            readings,
+            profile,
+        } = plan.cost()?;
         Ok(Self {
             dataset: &policy.dataset.name,
             engine: plan.engine.name(),
@@ -80,9 +83,8 @@ impl<'a> PlanFigures<'a> {
                 certified_upper: price.certified.upper,
                 renyi_upper: price.renyi,
             },
-            readings: plan.readings(price)?,
-            profile: plan
-                .profile()?
+            readings,
+            profile: profile
                 .into_iter()
                 .map(|(delta, epsilon)| ProfilePoint { delta, epsilon })
                 .collect(),

@@ -10,14 +10,14 @@ mod plan;
 
 use std::path::Path;
 
-use dpsynth_privacy::ledger::{ChargeRequest, Digest, Ledger};
+use dpsynth_privacy::ledger::{ChargeRequest, Digest};
 use dpsynth_privacy::{Adjacency, DpEvent, Mechanism, PrivacyUnit};
 use dpsynth_table::{ReadOptions, Table, read_header};
 use serde::{Deserialize, Serialize};
 
 use crate::folder::Folder;
 use crate::policy::{Policy, Tightened};
-use crate::release::{ReleaseError, terms, universe_terms};
+use crate::release::{ReleaseError, open_ledger};
 use crate::report::{LedgerSection, UniverseSection, claim, ledger_section, universe_section};
 use crate::self_audit::{SelfAuditSection, self_audit};
 
@@ -150,7 +150,7 @@ pub struct PredictionFigure {
 }
 
 /// Version of the format of `figures.json`.
-pub const FIGURES_VERSION: u32 = 1;
+pub const FIGURES_VERSION: u32 = 2;
 
 impl PaidFigures {
     /// Reads figures; unknown fields are refused.
@@ -195,10 +195,7 @@ pub fn paid_figures(request: &FigureRequest<'_>) -> Result<PaidFigures, ReleaseE
     )?;
     let self_audit = self_audit()?;
 
-    let mut ledger = Ledger::open(request.ledger, &terms(policy))?;
-    if let (Some(path), Some(terms)) = (request.universe, universe_terms(policy)) {
-        ledger = ledger.within(path, &terms)?;
-    }
+    let mut ledger = open_ledger(policy, request.ledger, request.universe)?;
     let mut paid = ledger.reserve(ChargeRequest {
         purpose: "figures of quality".to_owned(),
         policy_sha256: Digest::of(policy.text.as_bytes()),

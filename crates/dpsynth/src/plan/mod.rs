@@ -331,47 +331,33 @@ impl ReleasePlan {
         crate::readings::event_of_row(self.stages.iter().map(|stage| &stage.mechanism), &self.unit)
     }
 
-    /// What both accountants say about the release at its δ.
-    ///
-    /// # Errors
-    /// If the event cannot be priced.
-    pub fn price(&self) -> Result<accountant::Price, PlanError> {
-        Ok(accountant::price(
-            &self.event(),
-            self.adjacency,
-            self.delta,
-        )?)
-    }
-
-    /// `price`, that of the release at its δ, in other measures, and for others than the unit.
+    /// What the release costs, in every way in which plan and report say it.
     ///
     /// # Errors
     /// If the event cannot be priced. What has no price for others than the unit is no error.
-    pub fn readings(&self, price: accountant::Price) -> Result<Readings, PlanError> {
+    pub fn cost(&self) -> Result<Cost, PlanError> {
+        let event = self.event();
+        let price = accountant::price(&event, self.adjacency, self.delta)?;
         let question = Question {
-            event: &self.event(),
+            event: &event,
             event_of_row: &self.event_of_row(),
             unit: &self.unit,
             adjacency: self.adjacency,
             delta: self.delta,
         };
-        Ok(Readings::new(question, price)?)
-    }
-
-    /// The price of the release at several δ, each pair (δ, ε) rounded up.
-    ///
-    /// # Errors
-    /// If the event cannot be priced.
-    pub fn profile(&self) -> Result<Vec<(f64, f64)>, PlanError> {
         let deltas = PROFILE_DELTAS
             .iter()
             .map(|&delta| Delta::new(delta))
             .collect::<Result<Vec<_>, _>>()?;
-        let profile = accountant::profile(&self.event(), self.adjacency, &deltas)?;
-        Ok(profile
-            .into_iter()
-            .map(|(delta, epsilon)| (delta.value(), epsilon))
-            .collect())
+        let profile = accountant::profile(&event, self.adjacency, &deltas)?;
+        Ok(Cost {
+            price,
+            readings: Readings::new(question, price)?,
+            profile: profile
+                .into_iter()
+                .map(|(delta, epsilon)| (delta.value(), epsilon))
+                .collect(),
+        })
     }
 
     /// What the public figures say about the data to expect.
@@ -379,6 +365,17 @@ impl ReleasePlan {
     pub fn expectation(&self) -> Expectation {
         expect::expectation(self)
     }
+}
+
+/// What a release costs.
+#[derive(Clone, Debug)]
+pub struct Cost {
+    /// What both accountants say at the δ of the release.
+    pub price: accountant::Price,
+    /// The same in other measures, and for others than the unit.
+    pub readings: Readings,
+    /// The price at several δ: each pair (δ, ε) rounded up.
+    pub profile: Vec<(f64, f64)>,
 }
 
 /// What a release may spend.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use dpsynth_table::{Column, Domain, Schema, SchemaError, SchemaProblem};
+use dpsynth_table::{Column, Domain, OutOfDomain, Schema, SchemaError, SchemaProblem};
 use toml::de::DeTable;
 
 use super::column::{self, CategoryOrder, ColumnEntry, Fate};
 use super::finding::{DUPLICATE, Finding, NOTHING_TO_MODEL, UNKNOWN_COLUMN, WRONG_COLUMN};
-use super::learn::Unstated;
+use super::learn::{Open, Unstated};
 use super::place;
 use super::section::Field;
 use super::suggest::nearest;
@@ -43,12 +43,37 @@ impl<'a> Columns<'a> {
             section.finish(column::KEYS, "because of its kind", out);
             entries.push(Entry { column, table });
         }
-        let columns = Self {
+        let mut columns = Self {
             entries,
             span: field.span.clone(),
         };
+        columns.clip_after_learned_ranges();
         columns.expect_no_ignored_twice(out);
         Some(columns)
+    }
+
+    /// Clips the distance of a column that follows one whose range is learned, where it would stop the
+    /// run: values beyond learned bounds are clipped, and a distance from one of them may become longer
+    /// than the policy says, when learning has been paid for already.
+    fn clip_after_learned_ranges(&mut self) {
+        let learned = |entry: &Entry<'_>| {
+            let open = entry.column.open?;
+            entry
+                .column
+                .name
+                .clone()
+                .filter(|_| open.what == Open::Range)
+        };
+        let learned: BTreeSet<String> = self.entries.iter().filter_map(learned).collect();
+        for entry in &mut self.entries {
+            if let Fate::Kept(column) = &mut entry.column.fate
+                && column.out_of_domain == OutOfDomain::Stop
+                && let Some(after) = &column.after
+                && after.columns.iter().any(|base| learned.contains(base))
+            {
+                column.out_of_domain = OutOfDomain::Clip;
+            }
+        }
     }
 
     /// Returns the names of the columns that are left out.

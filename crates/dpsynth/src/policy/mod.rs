@@ -131,6 +131,12 @@ impl Policy {
             .min_by_key(|(_, room)| *room)
     }
 
+    /// Returns how many rows a table can have at most, where identifiers or rules bound that.
+    pub fn room(&self) -> Option<u64> {
+        let identifiers = self.identifier_room().map(|(_, room)| room);
+        identifiers.into_iter().chain(self.rules.room()).min()
+    }
+
     /// Returns the schema of the columns that rules speak of: all that are kept but the identifiers.
     ///
     /// # Errors

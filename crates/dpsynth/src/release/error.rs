@@ -69,6 +69,11 @@ pub enum ReleaseError {
     /// Training failed.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// There is a ledger for a universe and no universe in the policy, or the other way round.
+    #[error(
+        "a ledger of a universe goes with a policy that names one, and with no other; give both or neither"
+    )]
+    UniverseUnmatched,
 }
 
 fn header_text(absent: &[String], unknown: &[String]) -> String {
@@ -93,7 +98,7 @@ fn header_text(absent: &[String], unknown: &[String]) -> String {
 
 impl ReleaseError {
     /// The codes of this family.
-    pub const CODES: &'static [&'static str] = &["DPS5011", "DPS5012", "DPS5013"];
+    pub const CODES: &'static [&'static str] = &["DPS5011", "DPS5012", "DPS5013", "DPS5014"];
 
     /// The stable code of the diagnostic.
     #[must_use]
@@ -114,6 +119,7 @@ impl ReleaseError {
             Self::Table(error) => error.code(),
             Self::TooManyRows => "DPS5012",
             Self::Train(error) => error.code(),
+            Self::UniverseUnmatched => "DPS5014",
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{
     PolicySection, PrivacySection, ProfilePoint, REPORT_VERSION, Report, RuleSection,
     SynthesisSection, UniverseSection, claim, rates, standards::tags,
 };
-use crate::plan::{ModelPlan, PlanError, ReleasePlan};
+use crate::plan::{Cost, ModelPlan, ReleasePlan};
 use crate::policy::{LearnedDomain, Policy};
 use crate::quality::Quality;
 use crate::self_audit::SelfAuditSection;
@@ -23,6 +23,8 @@ pub struct Ingredients<'a> {
     pub policy: &'a Policy,
     /// The plan that was carried out.
     pub plan: &'a ReleasePlan,
+    /// What the release costs, or `None` where nothing protects.
+    pub cost: Option<&'a Cost>,
     /// The charge, or `None` where nothing was charged.
     pub receipt: Option<&'a ChargeReceipt>,
     /// Why the release is not private, if it is not.
@@ -40,10 +42,8 @@ pub struct Ingredients<'a> {
 }
 
 /// Builds the report of a release.
-///
-/// # Errors
-/// If the privacy profile cannot be computed.
-pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
+#[must_use]
+pub fn build(from: &Ingredients<'_>) -> Report {
     let Ingredients {
         policy,
         plan,
@@ -69,19 +69,13 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             "NOT PRIVATE: nothing in this folder is protected; do not publish any of it".to_owned()
         }
     };
-    let (profile, accountants, readings) = if taint.is_none() {
-        let price = plan.price()?;
-        let accountants = Accountants {
-            certified_lower: price.certified.lower,
-            certified_upper: price.certified.upper,
-            renyi_upper: price.renyi,
-        };
-        let readings = plan.readings(price)?;
-        (plan.profile()?, Some(accountants), Some(readings))
-    } else {
-        (Vec::new(), None, None)
-    };
-    Ok(Report {
+    let accountants = from.cost.map(|Cost { price, .. }| Accountants {
+        certified_lower: price.certified.lower,
+        certified_upper: price.certified.upper,
+        renyi_upper: price.renyi,
+    });
+    let profile = from.cost.iter().flat_map(|cost| &cost.profile);
+    Report {
         report_version: REPORT_VERSION,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         not_private,
@@ -95,10 +89,9 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
             epsilon_spent,
             accountant: ACCOUNTANT.to_owned(),
             accountants,
-            readings,
+            readings: from.cost.map(|cost| cost.readings.clone()),
             profile: profile
-                .into_iter()
-                .map(|(delta, epsilon)| ProfilePoint { delta, epsilon })
+                .map(|&(delta, epsilon)| ProfilePoint { delta, epsilon })
                 .collect(),
         },
         mechanisms: plan
@@ -162,7 +155,7 @@ pub fn build(from: &Ingredients<'_>) -> Result<Report, PlanError> {
         not_covered: not_covered(policy),
         how_to_check: HOW_TO_CHECK.iter().map(|&line| line.to_owned()).collect(),
         standards: tags(),
-    })
+    }
 }
 
 const ACCOUNTANT: &str = "privacy loss distributions between two bounds (connect the dots, Doroshenko et al. 2022, \
@@ -203,16 +196,11 @@ fn key(summary: &LedgerSummary) -> String {
 }
 
 pub(crate) fn ledger_section(receipt: &ChargeReceipt) -> LedgerSection {
-    let Booking {
-        sequence,
-        before,
-        after,
-    } = receipt.booking();
+    let Booking { before, after, .. } = receipt.booking();
     LedgerSection {
         charge: receipt.id().to_string(),
         ledger: after.id.to_string(),
         public_key: key(after),
-        sequence: *sequence,
         epsilon_for_life: after.lifetime_epsilon.value(),
         delta_for_life: after.lifetime_delta.value(),
         before: sums(before),
@@ -222,16 +210,11 @@ pub(crate) fn ledger_section(receipt: &ChargeReceipt) -> LedgerSection {
 }
 
 pub(crate) fn universe_section(receipt: &ChargeReceipt) -> Option<UniverseSection> {
-    let Booking {
-        sequence,
-        before,
-        after,
-    } = receipt.universe()?;
+    let Booking { before, after, .. } = receipt.universe()?;
     Some(UniverseSection {
         name: after.subject.name().to_owned(),
         ledger: after.id.to_string(),
         public_key: key(after),
-        sequence: *sequence,
         epsilon_for_life: after.lifetime_epsilon.value(),
         delta_for_life: after.lifetime_delta.value(),
         before: sums(before),

@@ -132,9 +132,9 @@ fn ledger(page: &mut String, report: &Report) -> std::fmt::Result {
     sums(page, &ledger.before, &ledger.after, caps)?;
     writeln!(
         page,
-        "Charge `{}`, record {} of the ledger `{}`, whose last hash was then `{}`. The ledger and the list of this \
+        "Charge `{}` of the ledger `{}`, whose last hash was then `{}`. The ledger and the list of this \
          release's files are signed with the ed25519 key `{}`.\n",
-        ledger.charge, ledger.sequence, ledger.ledger, ledger.head_hash, ledger.public_key
+        ledger.charge, ledger.ledger, ledger.head_hash, ledger.public_key
     )?;
     let Some(universe) = &report.universe else {
         return Ok(());
@@ -148,8 +148,8 @@ fn ledger(page: &mut String, report: &Report) -> std::fmt::Result {
     sums(page, &universe.before, &universe.after, caps)?;
     writeln!(
         page,
-        "Record {} of the ledger `{}`, whose last hash was then `{}`, signed with the key `{}`.\n",
-        universe.sequence, universe.ledger, universe.head_hash, universe.public_key
+        "It stands in the ledger `{}`, whose last hash was then `{}`, signed with the key `{}`.\n",
+        universe.ledger, universe.head_hash, universe.public_key
     )
 }
 

@@ -40,7 +40,7 @@ pub use registry::registry;
 pub use standards::SectionTags;
 
 /// Version of the report's format.
-pub const REPORT_VERSION: u32 = 5;
+pub const REPORT_VERSION: u32 = 6;
 
 /// The report of one release, as `report.json` holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -165,8 +165,6 @@ pub struct LedgerSection {
     pub ledger: String,
     /// The ed25519 key that signs the ledger and the release's `MANIFEST`, in hexadecimal.
     pub public_key: String,
-    /// Position of the charge among the ledger's records.
-    pub sequence: u64,
     /// Cap on the sum of ε over all releases.
     pub epsilon_for_life: f64,
     /// Cap on the sum of δ over all releases.
@@ -189,8 +187,6 @@ pub struct UniverseSection {
     pub ledger: String,
     /// The ed25519 key that signs that ledger, in hexadecimal.
     pub public_key: String,
-    /// Position of the charge among that ledger's records.
-    pub sequence: u64,
     /// Cap on the sum of ε over all releases of all its data sets.
     pub epsilon_for_life: f64,
     /// Cap on the sum of δ over all releases of all its data sets.

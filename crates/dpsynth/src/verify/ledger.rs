@@ -145,7 +145,6 @@ fn held(found: &Audit, folder: &Path, stated: &Stated<'_>) -> Vec<Check> {
 struct Place<'a> {
     ledger: &'a str,
     public_key: &'a str,
-    sequence: u64,
     head_hash: &'a str,
 }
 
@@ -159,13 +158,11 @@ fn charged<'a>(found: &'a Audit, stated: &Stated<'_>) -> Result<&'a ChargeLine, 
         (Subject::Dataset { .. }, _) => Place {
             ledger: &section.ledger,
             public_key: &section.public_key,
-            sequence: section.sequence,
             head_hash: &section.head_hash,
         },
         (Subject::Universe { .. }, Some(universe)) => Place {
             ledger: &universe.ledger,
             public_key: &universe.public_key,
-            sequence: universe.sequence,
             head_hash: &universe.head_hash,
         },
         (Subject::Universe { .. }, None) => {
@@ -177,16 +174,12 @@ fn charged<'a>(found: &'a Audit, stated: &Stated<'_>) -> Result<&'a ChargeLine, 
         return Err("the report names another ledger, or one with another key".to_owned());
     }
     let head = Digest::from_hex(place.head_hash).ok_or("the report names no hash")?;
-    if !found.had(head, place.sequence.saturating_add(1)) {
-        return Err(
-            "the ledger does not hold the charge of this release: it was cut, or made anew"
-                .to_owned(),
-        );
-    }
     let mut charges = summary.charges.iter();
+    // The charge was the last line then, so its hash is that of everything up to it.
     let line = charges
-        .find(|line| line.sequence == place.sequence && line.id.to_string() == section.charge)
-        .ok_or("the ledger does not hold the charge of this release")?;
+        .find(|line| line.id.to_string() == section.charge)
+        .filter(|line| found.had(head, line.sequence.saturating_add(1)))
+        .ok_or("the ledger does not hold the charge of this release: it was cut, or made anew")?;
     if line.refunded_at.is_some() {
         return Err("the charge was handed back".to_owned());
     }

@@ -218,6 +218,22 @@ fn gaussians_that_nothing_samples_are_gaussian_private() {
 }
 
 #[test]
+fn a_delta_below_what_the_mechanisms_spend_bounds_no_power() {
+    // At δ = 1e-4, the smallest that is looked at, no ε holds for one that has 1e-3 of its own.
+    let learned = DpEvent::EpsilonDelta {
+        epsilon: 0.5,
+        delta: 1e-3,
+    };
+    let both = DpEvent::Composed {
+        events: vec![learned, gaussian(5.0)],
+    };
+    let power = accountant::largest_power(&both, ADD, 0.05).expect("a power");
+    // Kairouz, Oh & Viswanath (2015): some mechanism of that (ε, δ) alone allows a test of this power.
+    let least = 1e-3 + 0.5_f64.exp() * 0.05;
+    assert!((least..2.0 * least).contains(&power.upper), "{power:?}");
+}
+
+#[test]
 fn no_test_has_more_power_than_is_stated() {
     // The best test between N(0, 1) and N(μ, 1) at level 5 % has power Φ(μ - 1.6449).
     for noise in [0.5, 1.0, 3.0, 20.0] {

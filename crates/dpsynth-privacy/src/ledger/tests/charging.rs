@@ -328,3 +328,19 @@ fn every_code_is_listed_once() {
     assert_eq!(codes, LedgerError::CODES);
     assert!(codes.contains(&LedgerError::Unwritable.code()));
 }
+
+#[test]
+fn no_line_says_how_long_a_run_took() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    let [used, unused] = [(); 2].map(|()| ledger.reserve(request()).expect("a charge"));
+    // Times are in seconds.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    ledger.commit(used, b"0123  file\n").expect("a commit");
+    ledger.refund(unused).expect("a refund");
+    let [used, unused] = &read(&place.path()).charges[..] else {
+        panic!("two charges");
+    };
+    assert_eq!(used.release.expect("a release").at, used.at);
+    assert_eq!(unused.refunded_at, Some(unused.at));
+}

@@ -36,6 +36,25 @@ fn a_lock_is_waited_for() {
 }
 
 #[test]
+fn a_commit_waits_longer_than_a_charge_does() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    let paid = ledger.reserve(request()).expect("a charge");
+    ledger.account.patience = Duration::from_millis(20);
+    let lock = std::fs::File::open(place.path()).expect("the ledger");
+    lock.lock().expect("a lock");
+    let busy = ledger.reserve(request()).expect_err("a lock that is held");
+    assert!(matches!(busy, LedgerError::Busy { .. }), "{busy}");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(200));
+            lock.unlock().expect("a lock");
+        });
+        (ledger.commit(paid, b"0123  file\n")).expect("a commit that waited");
+    });
+}
+
+#[test]
 fn threads_charge_one_ledger_at_once_and_never_exceed_the_cap() {
     let place = Place::new();
     // The cap on delta admits ten charges of those that are asked for.

@@ -169,7 +169,7 @@ fn ledger_section(ledger: &LedgerSection) -> Markup {
     let caps = (ledger.epsilon_for_life, ledger.delta_for_life);
     fragment! {
         (sums("The ledger of this data set before and after this release", &ledger.before, &ledger.after, caps))
-        p { "This release is charge " code { (ledger.charge) } ", record " (ledger.sequence) " of the ledger " code { (ledger.ledger) }
+        p { "This release is charge " code { (ledger.charge) } " of the ledger " code { (ledger.ledger) }
             ". The hash of its last record was then " code { (ledger.head_hash) } ". The ledger and the list of this release's files are "
             "signed with the ed25519 key " code { (ledger.public_key) } "." }
     }
@@ -181,7 +181,7 @@ fn universe_section(universe: &UniverseSection) -> Markup {
         h3 { "Universe: " (universe.name) }
         p { "The same charge counts for all data sets about these people together." }
         (sums("The ledger of the universe before and after this release", &universe.before, &universe.after, caps))
-        p { "Record " (universe.sequence) " of the ledger " code { (universe.ledger) } ", whose last hash was then "
+        p { "It stands in the ledger " code { (universe.ledger) } ", whose last hash was then "
             code { (universe.head_hash) } ", signed with the key " code { (universe.public_key) } "." }
     }
 }
