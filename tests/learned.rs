@@ -178,6 +178,9 @@ fn every_engine_takes_open_columns() {
         assert_eq!(run.code, 0, "{engine}: {}", run.err);
         let run = here.run(&["verify", "out"]);
         assert_eq!(run.code, 0, "{engine}: {}", run.out);
+        let condition = ["--rows", "9", "--where", "customer = 'c1'"];
+        here.run(&[&["sample", "out/model.safetensors"], &condition[..]].concat())
+            .expect(2, "column `customer` is left out by the policy");
     }
 }
 
@@ -228,6 +231,7 @@ fn a_faulty_table_costs_nothing_although_columns_are_open() {
     here.write("data.csv", table(500) + "x,Ayr,a lot,3\n");
     let run = here.run(&["release", "--out", "out"]);
     assert_eq!(run.code, 2, "{}", run.err);
+    assert!(run.err.contains("handed back: epsilon"), "{}", run.err);
     let run = here.run(&["ledger", "show"]);
     assert!(run.out.contains("handed back unused"), "{}", run.out);
 }

@@ -139,13 +139,14 @@ fn rows_that_meet_a_condition_are_drawn_by_construction() {
     // Across columns no construction helps, and rows are drawn until enough meet it.
     sample("income / 10 < age OR income IS NULL", "across.csv").expect(0, "700 rows");
     sample("income IS NULL", "missing.csv").expect(0, "700 rows");
+    sample("age > 30 -- and no remark harms", "grown.csv").expect(0, "700 rows");
     let missing = here.read("missing.csv");
     assert!(missing.lines().skip(1).all(|row| row.contains(",NA,")));
     for (condition, code) in [
         ("age < 18", "DPS5002"),
         ("age > 80.5 AND city = 'north'", "DPS5002"),
         // The town's law, and the condition, leave nobody.
-        ("age < 30 AND city = 'south'", "DPS20"),
+        ("age < 30 AND city = 'south'", "DPS5004"),
         ("agee < 30", "[DPS2003]: condition `agee < 30`"),
         ("COUNT(*) > 3", "DPS20"),
     ] {

@@ -92,6 +92,32 @@ fn a_changed_byte_anywhere_in_a_release_is_found() {
     here.write("out/more.txt", "surprise");
     assert!(!failures(&verify_files(&folder)).is_empty());
     std::fs::remove_file(folder.join("more.txt")).unwrap();
+    // A folder, and a link to the very bytes.
+    std::fs::create_dir(folder.join("more")).unwrap();
+    assert!(!failures(&verify_files(&folder)).is_empty());
+    std::fs::remove_dir(folder.join("more")).unwrap();
+    #[cfg(unix)]
+    {
+        let (table, elsewhere) = (folder.join("synthetic.csv"), here.path("elsewhere.csv"));
+        std::fs::rename(&table, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &table).unwrap();
+        let told = format!("{:?}", verify_files(&folder));
+        assert!(told.contains("synthetic.csv is no plain file"), "{told}");
+        std::fs::remove_file(&table).unwrap();
+        std::fs::rename(&elsewhere, &table).unwrap();
+    }
+    // What changed is named, once.
+    let list = here.read("out/MANIFEST");
+    here.write("out/MANIFEST", format!("{list}\n"));
+    here.run(&["verify", "out"])
+        .expect(4, "changed, missing or added: MANIFEST");
+    here.write("out/MANIFEST", &list);
+    let table = here.read("out/synthetic.csv");
+    here.write("out/synthetic.csv", format!("{table}\n"));
+    let told = here.run(&["verify", "out"]);
+    told.expect(4, "changed, missing or added: synthetic.csv");
+    assert!(!told.out.contains("synthetic.csv, synthetic.csv"));
+    here.write("out/synthetic.csv", &table);
     sound(verify(&folder, Some(&here.path(LEDGER)), None));
 }
 

@@ -116,7 +116,8 @@ impl Condition {
         RuleSpec {
             name: format!("rows asked for: {}", self.text),
             kind: RuleKind::Sql {
-                expression: format!("COALESCE(({}), 1 = 0)", self.text),
+                // On lines of its own: it may end in a comment.
+                expression: format!("COALESCE((\n{}\n), 1 = 0)", self.text),
             },
             enforcement: None,
         }
@@ -171,6 +172,8 @@ mod tests {
         let holds = condition.holds_alone("age", &ages).expect("evaluates");
         assert_eq!(holds, [false, true, false, false]);
         assert!(condition.as_rule().name.contains("income"));
+        let remarked = Condition::compile("age > 3 -- grown", &schema()).expect("a condition");
+        crate::Rules::compile(vec![remarked.as_rule()], &schema()).expect("a rule");
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Folder {
         mut self,
         commit: impl FnOnce(&[u8]) -> Result<Option<Signature>, E>,
     ) -> Result<(), E> {
-        let manifest = manifest(&self.partial)?;
+        let manifest = manifest(&self.partial).map_err(|source| self.refused(source))?;
         self.write_text(MANIFEST, &manifest)?;
         self.sync_files().map_err(|source| self.refused(source))?;
         if self.place.exists() {
@@ -216,28 +216,28 @@ impl Drop for Folder {
 /// list itself and its signature are not on it.
 ///
 /// # Errors
-/// If a file cannot be read.
-pub fn manifest(folder: &Path) -> Result<String, FolderError> {
-    let list = || -> io::Result<String> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            if name != MANIFEST && name != SIGNATURE {
-                names.push(name);
-            }
+/// If a file cannot be read, or something is no file of its own: a link or a folder.
+pub fn manifest(folder: &Path) -> io::Result<String> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // What a link leads to is not in the folder, and can change while nobody looks.
+        if !entry.file_type()?.is_file() {
+            let why = format!("{name} is no plain file; a release holds nothing else");
+            return Err(io::Error::other(why));
         }
-        names.sort();
-        let mut text = String::new();
-        for name in names {
-            let digest = sha256(&folder.join(&name))?;
-            text.push_str(&format!("{digest}  {name}\n"));
+        if name != MANIFEST && name != SIGNATURE {
+            names.push(name);
         }
-        Ok(text)
-    };
-    list().map_err(|source| FolderError::Io {
-        path: folder.to_owned(),
-        source,
-    })
+    }
+    names.sort();
+    let mut text = String::new();
+    for name in names {
+        let digest = sha256(&folder.join(&name))?;
+        text.push_str(&format!("{digest}  {name}\n"));
+    }
+    Ok(text)
 }
 
 /// The hash of a file in hexadecimal digits; a table need not fit into memory.

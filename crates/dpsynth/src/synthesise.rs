@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use dpsynth_constraints::{Condition, Enforcing, Limits, RuleError, RuleOutcome, Rules};
+use dpsynth_constraints::{
+    Condition, Enforcing, Limits, RuleError, RuleOutcome, RuleProblem, Rules,
+};
 use dpsynth_privacy::PublicRng;
 use dpsynth_table::{Cell, Domain, IdFormat, Schema, SchemaError, Table, TableError};
 use dpsynth_train::{Generator, TrainError};
@@ -25,6 +27,8 @@ pub struct Synthesis<'p> {
     choices: PublicRng,
     /// Where columns of identifiers stand, their names and what is in them.
     identifiers: Vec<(usize, String, Identifiers)>,
+    /// The condition that all rows make true, if one was asked for.
+    condition: Option<String>,
     /// Rows of the whole table, and how many of them were drawn.
     rows: usize,
     drawn: usize,
@@ -68,7 +72,9 @@ impl<'p> Synthesis<'p> {
         seed: u64,
     ) -> Result<Self, SynthesisError> {
         let ruled = policy.ruled_schema()?;
-        let condition = Condition::compile(condition, &ruled).map_err(first)?;
+        let text = condition.to_owned();
+        let condition = Condition::compile(condition, &ruled)
+            .map_err(|findings| unconditional(policy, findings))?;
         let mut specs = policy.rule_specs.clone();
         specs.push(condition.as_rule());
         let rules = Rules::compile(specs, &ruled).map_err(first)?;
@@ -96,7 +102,11 @@ impl<'p> Synthesis<'p> {
         let given = given.ok_or(SynthesisError::Impossible)?;
         rules.expect_room(rows as u64)?;
         let enforcing = rules.enforcing(FOR_CONDITIONS);
-        Self::with_rules(given, policy, enforcing, rows, seed)
+        let synthesis = Self::with_rules(given, policy, enforcing, rows, seed)?;
+        Ok(Self {
+            condition: Some(text),
+            ..synthesis
+        })
     }
 
     fn with_rules(
@@ -131,6 +141,7 @@ impl<'p> Synthesis<'p> {
             cells: streams.stream(CELLS),
             choices: streams.stream(CHOICES),
             identifiers,
+            condition: None,
             rows,
             drawn: 0,
             table: Table::decode(&modelled, &[], &mut || 0.0),
@@ -161,7 +172,8 @@ impl<'p> Synthesis<'p> {
         if let Some(error) = failure {
             return Err(error.into());
         }
-        let mut table = Table::from_dataframe(&enforced?, &self.ruled)?;
+        let enforced = enforced.map_err(|error| self.blame(error))?;
+        let mut table = Table::from_dataframe(&enforced, &self.ruled)?;
         for (position, name, made) in &self.identifiers {
             let texts = (self.drawn..self.drawn + rows).map(|row| made.text(row as u64));
             table = table.with_identifiers(*position, name, texts.collect());
@@ -170,6 +182,20 @@ impl<'p> Synthesis<'p> {
         self.table = table;
         self.drawn += rows;
         Ok(self)
+    }
+
+    /// What is wrong where rules reject too many rows: with a condition it is the first suspect.
+    fn blame(&self, error: RuleError) -> SynthesisError {
+        match (&self.condition, &error.problem) {
+            (Some(condition), RuleProblem::Unsatisfied { .. }) => SynthesisError::Rare {
+                condition: condition.clone(),
+                rule: (error.place)
+                    // The condition comes after all rules of the policy.
+                    .filter(|place| place.rule < self.policy.rule_specs.len())
+                    .map(|place| place.name),
+            },
+            _ => error.into(),
+        }
     }
 
     /// The rows that were drawn last.
@@ -225,6 +251,27 @@ fn allowed_codes(
         }
     }
     Ok(allowed)
+}
+
+/// What is wrong with a condition; a column that is there but not modelled is no unknown one.
+fn unconditional(policy: &Policy, findings: Vec<RuleError>) -> SynthesisError {
+    let told = findings.iter().find_map(|finding| match &finding.problem {
+        RuleProblem::UnknownColumn { column, .. } => {
+            let why = if policy.identifiers().contains(column) {
+                "is made up after the rows are drawn"
+            } else if policy.ignored.contains(column) {
+                "is left out by the policy"
+            } else {
+                return None;
+            };
+            Some(SynthesisError::Unconditional {
+                column: column.clone(),
+                why,
+            })
+        }
+        _ => None,
+    });
+    told.unwrap_or_else(|| first(findings))
 }
 
 /// The first of several findings; one at least is there.
@@ -325,6 +372,18 @@ pub enum SynthesisError {
         "the model was made for other columns than the policy declares; use the policy of its own release"
     )]
     PolicyMismatch,
+    /// Too few rows meet a condition.
+    #[error(
+        "too few of the rows that this model draws meet the condition `{condition}` and obey every rule{}; ask for \
+         a condition that leaves more of them and that no rule forbids",
+        .rule.as_ref().map_or_else(String::new, |rule| format!(" (the rule `{rule}` rejected the most)"))
+    )]
+    Rare {
+        /// The condition.
+        condition: String,
+        /// The rule that rejected the most rows, unless it was the condition itself.
+        rule: Option<String>,
+    },
     /// A rule could not be enforced.
     #[error(transparent)]
     Rule(#[from] RuleError),
@@ -337,11 +396,20 @@ pub enum SynthesisError {
     /// The generator failed.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// A condition speaks of a column that no model knows.
+    #[error("column `{column}` {why}, so no condition can speak of it; leave it out of `--where`")]
+    Unconditional {
+        /// The column.
+        column: String,
+        /// Why no model knows it.
+        why: &'static str,
+    },
 }
 
 impl SynthesisError {
     /// The codes of this family.
-    pub const CODES: &'static [&'static str] = &["DPS5001", "DPS5002", "DPS5003"];
+    pub const CODES: &'static [&'static str] =
+        &["DPS5001", "DPS5002", "DPS5003", "DPS5004", "DPS5005"];
 
     /// The stable code of the diagnostic.
     #[must_use]
@@ -350,10 +418,12 @@ impl SynthesisError {
             Self::Impossible => "DPS5002",
             Self::NoRoom { .. } => "DPS5003",
             Self::PolicyMismatch => "DPS5001",
+            Self::Rare { .. } => "DPS5004",
             Self::Rule(error) => error.code(),
             Self::Schema(error) => error.code(),
             Self::Table(error) => error.code(),
             Self::Train(error) => error.code(),
+            Self::Unconditional { .. } => "DPS5005",
         }
     }
 }

@@ -69,7 +69,8 @@ fn unknown_call(before: &TokenWithSpan) -> Option<RuleProblem> {
     let construct = if subquery {
         "a subquery".to_owned()
     } else {
-        format!("the function `{}`", word.value)
+        let name = &word.value;
+        format!("the function `{name}`{}", vocabulary::instead(name))
     };
     (!known).then_some(RuleProblem::NotAvailable { construct })
 }

@@ -6,6 +6,7 @@
 //! parsed once by the very parser that polars uses, and every node of the tree must be of a kind
 //! that [`screen`] knows. Only then does polars see it.
 
+mod arithmetic;
 mod complexity;
 mod literal;
 mod position;
@@ -77,6 +78,7 @@ impl Expression {
                 problem: RuleProblem::Types { detail },
             }]);
         }
+        let plan = plan.map_expr(|node| arithmetic::checked(node, columns.empty_frame().schema()));
         // With no rows there is nothing but types left to fail on.
         let value = columns
             .empty_frame()
@@ -153,9 +155,9 @@ fn screen(text: &str, columns: &Columns) -> Result<Screened, Vec<Finding>> {
     // From the back, so that each insertion leaves the earlier positions alone.
     let mut text = text.to_owned();
     screen
-        .time_literals
+        .reworded
         .sort_unstable_by_key(|literal| literal.place.start);
-    for literal in screen.time_literals.iter().rev() {
+    for literal in screen.reworded.iter().rev() {
         let [before, after] = literal.wrapping;
         text.insert_str(literal.place.end, after);
         text.insert_str(literal.place.start, before);

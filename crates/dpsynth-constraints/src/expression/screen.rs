@@ -18,7 +18,7 @@ use crate::columns::{Columns, iso_date, iso_moment};
 use crate::error::RuleProblem;
 
 /// A plain text that stands for a date or a time.
-pub(super) struct TimeLiteral {
+pub(super) struct Reworded {
     /// Where it is, in bytes, quotes included.
     pub(super) place: Range<usize>,
     /// What polars needs before and after it.
@@ -34,8 +34,9 @@ pub(super) struct Screen<'a> {
     positions: &'a Positions<'a>,
     /// Columns that the expression names.
     pub(super) columns: BTreeSet<String>,
-    /// Plain texts that stand for dates or times, because they are compared with a column of those.
-    pub(super) time_literals: Vec<TimeLiteral>,
+    /// Plain texts that stand for dates or times, because they are compared with a column of those, and
+    /// whole numbers in a list with others.
+    pub(super) reworded: Vec<Reworded>,
     pub(super) findings: Vec<Finding>,
     intervals: usize,
     /// How often a column is named.
@@ -48,7 +49,7 @@ impl<'a> Screen<'a> {
             schema,
             positions,
             columns: BTreeSet::new(),
-            time_literals: Vec::new(),
+            reworded: Vec::new(),
             findings: Vec::new(),
             intervals: 0,
             names: 0,
@@ -135,6 +136,7 @@ impl<'a> Screen<'a> {
                 Shape::default()
             }
             SqlExpr::InList { expr, list, .. } => {
+                self.reword_numbers(list);
                 for item in list {
                     self.compare(expr, item, Comparison::Equality);
                     if literal(item).is_none() && !matches!(item, SqlExpr::TypedString(_)) {
@@ -177,6 +179,28 @@ impl<'a> Screen<'a> {
         below.under()
     }
 
+    /// Has polars read all numbers of a list as the same type, where one of them has a point.
+    fn reword_numbers(&mut self, list: &[SqlExpr]) {
+        let numbers = list.iter().filter_map(|item| match item {
+            SqlExpr::Value(ValueWithSpan {
+                value: Value::Number(text, false),
+                span,
+            }) => Some((text, span)),
+            _ => None,
+        });
+        let (points, whole): (Vec<_>, Vec<_>) = numbers.partition(|(text, _)| text.contains('.'));
+        if points.is_empty() {
+            return;
+        }
+        for (_, span) in whole {
+            self.reworded
+                .extend(self.positions.between(*span).map(|place| Reworded {
+                    place,
+                    wrapping: ["", ".0"],
+                }));
+        }
+    }
+
     fn visit_binary(
         &mut self,
         sql: &SqlExpr,
@@ -199,7 +223,12 @@ impl<'a> Screen<'a> {
             other => self.refuse(sql, format!("the operator `{other}`")),
         }
         let names = self.names;
-        let shape = self.visit_operand(left).beside(self.visit_operand(right));
+        let (first, second) = (self.visit_operand(left), self.visit_operand(right));
+        // The divisor of a remainder is looked at before.
+        let shape = match op {
+            Op::Modulo => first.beside(second.under()),
+            _ => first.beside(second),
+        };
         let computes = matches!(
             op,
             Op::Divide | Op::Minus | Op::Modulo | Op::Multiply | Op::Plus
@@ -238,7 +267,10 @@ impl<'a> Screen<'a> {
             return Shape::default();
         }
         let Some(expected) = vocabulary::arguments(&name) else {
-            self.refuse(sql, format!("the function `{name}`"));
+            self.refuse(
+                sql,
+                format!("the function `{name}`{}", vocabulary::instead(&name)),
+            );
             return Shape::default();
         };
         let plain = matches!(function.parameters, FunctionArguments::None)
@@ -276,7 +308,10 @@ impl<'a> Screen<'a> {
         }
         let mut shape = Shape::default();
         for (index, argument) in arguments.iter().enumerate() {
-            let below = self.visit(argument);
+            let below = match vocabulary::leaves_range(&name) {
+                true => self.visit(argument).under(),
+                false => self.visit(argument),
+            };
             // Polars writes the first argument of NULLIF twice: to compare it, and to return it.
             let twice = index == 0 && name.eq_ignore_ascii_case("nullif");
             shape = if twice {
@@ -350,7 +385,7 @@ impl<'a> Screen<'a> {
         let Ok(column) = column else { return };
         match &column.domain {
             Domain::Date { .. } => match (iso_date(text), self.positions.offset(span.start)) {
-                (Some(_), Some(start)) => self.time_literals.push(TimeLiteral {
+                (Some(_), Some(start)) => self.reworded.push(Reworded {
                     place: start..start + text.len() + QUOTES,
                     wrapping: ["DATE ", ""],
                 }),
@@ -363,7 +398,7 @@ impl<'a> Screen<'a> {
             },
             Domain::Timestamp { .. } => {
                 match (iso_moment(text), self.positions.offset(span.start)) {
-                    (Some(_), Some(start)) => self.time_literals.push(TimeLiteral {
+                    (Some(_), Some(start)) => self.reworded.push(Reworded {
                         place: start..start + text.len() + QUOTES,
                         wrapping: ["CAST(", " AS TIMESTAMP)"],
                     }),

@@ -506,3 +506,69 @@ fn what_a_rule_assigns_is_read_from_it() {
         assert_eq!(assigned(text), None, "{text}");
     }
 }
+
+/// What a condition says of rows with these whole and other numbers.
+fn truths(text: &str, rows: &[(i64, f64)]) -> Vec<Option<bool>> {
+    let columns = columns();
+    let expression = Expression::compile_condition(text, &columns).expect(text);
+    let (a, x): (Vec<i64>, Vec<f64>) = rows.iter().copied().unzip();
+    let table = polars::df!("a" => a, "x" => x).expect("two columns");
+    let truth = evaluate(&table, &expression.plan).expect("it evaluates");
+    truth.bool().expect("truths").iter().collect()
+}
+
+#[test]
+fn what_cannot_be_computed_is_unknown() {
+    let rows = [(4, 2.5), (0, 0.0), (-9, -1e308), (i64::MAX, 1e308)];
+    for (text, expected) in [
+        ("SQRT(x) > 1", [Some(true), Some(false), None, Some(true)]),
+        ("x / x > 0", [Some(true), None, Some(true), Some(true)]),
+        (
+            "x / x IS NULL",
+            [Some(false), Some(true), Some(false), Some(false)],
+        ),
+        ("a / a > 0", [Some(true), None, Some(true), Some(true)]),
+        ("1 / x > 0", [Some(true), None, Some(false), Some(true)]),
+        ("LN(x) > 0", [Some(true), None, None, Some(true)]),
+        ("EXP(a) > 0", [Some(true), Some(true), Some(true), None]),
+        ("x * x > 5", [Some(true), Some(false), None, None]),
+        ("x + x > 0", [Some(true), Some(false), None, None]),
+        ("a * 2 > 7", [Some(true), Some(false), Some(false), None]),
+        ("a + 1 > 0", [Some(true), Some(true), Some(false), None]),
+        ("a - 1 - a < 0", [Some(true); 4]),
+        ("-2 - a < 0", [Some(true), Some(true), Some(false), None]),
+        ("8 % a = 0", [Some(true), None, Some(false), Some(false)]),
+        ("MOD(x, x) = 0", [Some(true), None, Some(true), Some(true)]),
+        (
+            "a % 2 = 0",
+            [Some(true), Some(true), Some(false), Some(false)],
+        ),
+    ] {
+        assert_eq!(truths(text, &rows), expected, "{text}");
+    }
+    // The value of a row is the same alone as among others.
+    assert_eq!(truths("a * 2 > 7", &rows[3..]), [None]);
+}
+
+#[test]
+fn a_list_may_hold_numbers_of_both_kinds() {
+    let rows = [(20, 20.0), (25, 25.5)];
+    for text in ["x IN (20, 25.5)", "x IN (25.5, 20)", "x NOT IN (1, 2.5)"] {
+        assert_eq!(truths(text, &rows), [Some(true); 2], "{text}");
+    }
+    assert_eq!(truths("a IN (20, 25.5)", &rows), [Some(true), Some(false)]);
+    for text in ["a IN ('20')", "c IN (1, 2.5)"] {
+        let RuleProblem::Types { detail } = problem(text) else {
+            panic!("{text} has other types")
+        };
+        assert!(detail.starts_with("`IN` between"), "{detail}");
+    }
+}
+
+#[test]
+fn functions_that_people_look_for_are_refused_with_another_way() {
+    let RuleProblem::NotAvailable { construct } = problem("GREATEST(a, 3) > 4") else {
+        panic!("it is refused")
+    };
+    assert!(construct.contains("CASE WHEN"), "{construct}");
+}

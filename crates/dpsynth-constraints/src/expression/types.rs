@@ -100,6 +100,18 @@ pub(super) fn misfit(plan: &Expr, schema: &Schema) -> Option<String> {
             let (left, right) = (left.words(), right.words());
             (!fits).then(|| format!("an operator between {left} and {right}"))
         }
+        Expr::Function {
+            input,
+            function: FunctionExpr::Boolean(BooleanFunction::IsIn { .. }),
+        } => {
+            let [value, list] = &input[..] else {
+                return None;
+            };
+            let (value, items) = (kind(value, schema)?, kind_of_items(list, schema)?);
+            let (value_words, words) = (value.words(), items.words());
+            let fits = value.is(items) || items.is(value);
+            (!fits).then(|| format!("`IN` between {value_words} and a list of {words}"))
+        }
         Expr::Function { input, function } => {
             let argument = kind(input.first()?, schema)?;
             let fits = needs(function).is_none_or(|needed| argument.is(needed));
@@ -141,6 +153,12 @@ fn needs(function: &FunctionExpr) -> Option<Kind> {
         FunctionExpr::TemporalExpr(_) => Some(Kind::Date),
         _ => None,
     }
+}
+
+/// What the items of a list are.
+fn kind_of_items(list: &Expr, schema: &Schema) -> Option<Kind> {
+    let field = list.to_field(schema).ok()?;
+    Some(Kind::of(field.dtype.inner_dtype().unwrap_or(&field.dtype)))
 }
 
 fn kind(plan: &Expr, schema: &Schema) -> Option<Kind> {

@@ -93,11 +93,26 @@ pub(super) fn construct(sql: &SqlExpr) -> String {
     }
 }
 
+/// What to write instead of a function that people look for, if there is something.
+pub(super) fn instead(name: &str) -> &'static str {
+    match name.to_ascii_lowercase().as_str() {
+        "greatest" => " (write `CASE WHEN a > b THEN a ELSE b END`)",
+        "least" => " (write `CASE WHEN a < b THEN a ELSE b END`)",
+        _ => "",
+    }
+}
+
+/// Whether what a function makes of a number is looked at once more, because it may be none.
+pub(super) fn leaves_range(name: &str) -> bool {
+    const FUNCTIONS: [&str; 6] = ["exp", "ln", "log10", "log2", "mod", "sqrt"];
+    FUNCTIONS.iter().any(|it| name.eq_ignore_ascii_case(it))
+}
+
 /// The most arguments of a function that takes any number of them.
 const MANY: usize = 64;
 
 /// Not `GREATEST` and `LEAST`: what polars makes of a value that is not a number depends on whether
-/// another row has a missing one. `CASE` does the same.
+/// another row has a missing one. `CASE` does the same, and [`instead`] says so.
 const FUNCTIONS: &[(&str, RangeInclusive<usize>)] = &[
     ("abs", 1..=1),
     ("char_length", 1..=1),

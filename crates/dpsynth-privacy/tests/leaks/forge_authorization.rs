@@ -1,8 +1,8 @@
 // Making a permission without the ledger.
-use dpsynth_privacy::{Authorized, UnitCount};
+use dpsynth_privacy::{Authorized, PrivacyUnit, UnitCount};
 
 fn forge(mechanism: UnitCount) -> Authorized<UnitCount> {
-    Authorized { mechanism, max_rows: 1, taint: None }
+    Authorized { mechanism, unit: PrivacyUnit::Row, taint: None }
 }
 
 fn main() {}

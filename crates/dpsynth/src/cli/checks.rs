@@ -1,6 +1,7 @@
 //! `dpsynth verify` and `dpsynth ledger verify`.
 
 use std::fmt::Write;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -85,9 +86,9 @@ fn outcome(checks: &[Check], what: &'static str) -> Result<(), CliError> {
 }
 
 fn expect_folder(folder: &Path) -> Result<(), CliError> {
-    if folder.is_dir() {
-        return Ok(());
+    match std::fs::metadata(folder) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(CliError::io(folder, ErrorKind::NotADirectory.into())),
+        Err(missing) => Err(CliError::io(folder, missing)),
     }
-    let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-    Err(CliError::io(folder, missing))
 }

@@ -180,11 +180,13 @@ fn plain(table: &table::Table, schema: &Schema) -> Result<Table, CliError> {
 }
 
 fn table_of(folder: &Path) -> Result<PathBuf, CliError> {
-    let found = synthetic_table(folder).map(|(path, _)| path);
-    found.ok_or_else(|| {
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        CliError::io(&folder.join("synthetic.csv"), missing)
-    })
+    if let Some((found, _)) = synthetic_table(folder) {
+        return Ok(found);
+    }
+    let path = folder.join("synthetic.csv");
+    // It may have come meanwhile.
+    std::fs::metadata(&path).map_err(|missing| CliError::io(&path, missing))?;
+    Ok(path)
 }
 
 fn rules(policy: &Policy, real: &Side, synthetic: &Side) -> Vec<RuleFigures> {

@@ -38,6 +38,10 @@ impl Display {
     pub(super) fn show(&mut self, progress: Progress) {
         match progress {
             Progress::Charged => self.stage(&format!("charged: {}", self.epsilon)),
+            Progress::Refunded => self.stage(&format!(
+                "handed back: {}; nothing was used of it",
+                self.epsilon
+            )),
             Progress::Loading => self.stage("reading the table"),
             Progress::Measuring => self.stage("measuring counts"),
             Progress::Training(step) => self.step("training", step),

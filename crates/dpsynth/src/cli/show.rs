@@ -47,7 +47,7 @@ fn describe(summary: &LedgerSummary) -> String {
     );
     let _ = writeln!(
         text,
-        "  {:>6}  {:<20}  {:>10}  {:>8}  {:<10}  {:<32}  what became of it",
+        "  {:>6}  {:<20}  {:>10}  {:>8}  {:<18}  {:<32}  what became of it",
         "record", "time (UTC)", "epsilon", "delta", "for", "charge"
     );
     let mut unused = false;
@@ -59,7 +59,7 @@ fn describe(summary: &LedgerSummary) -> String {
         unused |= line.refunded_at.is_none() && line.release.is_none();
         let _ = writeln!(
             text,
-            "  {:>6}  {time:<20}  {:>10}  {:>8e}  {:<10}  {}  {}",
+            "  {:>6}  {time:<20}  {:>10}  {:>8e}  {:<18}  {}  {}",
             line.sequence,
             epsilon_up(line.epsilon_spent),
             line.delta_asked.value(),
@@ -95,7 +95,12 @@ fn state(line: &ChargeLine) -> String {
         (Some(_), _) => format!("{of}handed back unused: counts for nothing"),
         (None, Some(release)) => {
             let manifest = release.manifest_sha256.to_string();
-            format!("{of}release with manifest {}", &manifest[..16])
+            let what = if line.purpose == "release" {
+                "release"
+            } else {
+                "folder"
+            };
+            format!("{of}{what} with manifest {}", &manifest[..16])
         }
         (None, None) => format!("{of}no release: counts in full"),
     }

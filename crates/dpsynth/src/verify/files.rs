@@ -1,5 +1,6 @@
 //! The files of a release: their hashes, and the signature over the list of them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -32,20 +33,20 @@ pub fn verify_files(folder: &Path) -> Vec<Check> {
 
 fn files(folder: &Path) -> Result<(), String> {
     let listed = read_text(folder, MANIFEST)?;
-    let found = manifest(folder).map_err(|error| error.to_string())?;
+    let found = manifest(folder).map_err(|error| format!("it cannot be read: {error}"))?;
     if listed == found {
         return Ok(());
     }
-    let differing: Vec<&str> = listed
-        .lines()
-        .filter(|line| !found.lines().any(|other| other == *line))
-        .chain(
-            found
-                .lines()
-                .filter(|line| !listed.lines().any(|other| other == *line)),
-        )
+    let (before, now): (BTreeSet<&str>, BTreeSet<&str>) =
+        (listed.lines().collect(), found.lines().collect());
+    let differing: BTreeSet<&str> = (before.symmetric_difference(&now))
         .filter_map(|line| line.split_once("  ").map(|(_, name)| name))
         .collect();
+    let differing: Vec<&str> = match differing.is_empty() {
+        // All lines are there, but not as they were written.
+        true => vec![MANIFEST],
+        false => differing.into_iter().collect(),
+    };
     Err(format!(
         "changed, missing or added: {}",
         differing.join(", ")

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ledger::decimal::Decimal;
-use crate::ledger::{Cap, ChargeId};
+use crate::ledger::{Cap, ChargeId, Prospect, Standing};
 use crate::mechanism::{DpSgd, Marginals};
 use crate::numbers::{ClipNorm, SamplingRate, StepCount};
 
@@ -343,4 +343,40 @@ fn no_line_says_how_long_a_run_took() {
     };
     assert_eq!(used.release.expect("a release").at, used.at);
     assert_eq!(unused.refunded_at, Some(unused.at));
+}
+
+#[test]
+fn an_outlook_admits_what_the_ledger_admits() {
+    let place = Place::new();
+    let prospect = Prospect {
+        epsilon_spent: price(),
+        epsilon: epsilon(1.0),
+        delta: delta(1e-6),
+    };
+    let look = |terms: &LedgerTerms| Ledger::outlook(&place.path(), terms, prospect);
+    let before = look(&terms()).expect("an outlook");
+    assert_eq!((before.ledger, before.charges), (Standing::Absent, 10));
+    assert_eq!(place.files(), 0, "looking makes nothing");
+    let mut ledger = place.open();
+    // In doubles, 1e-5 less nine times 1e-6 is below 1e-6.
+    for made in 0..10 {
+        let now = look(&terms()).expect("an outlook");
+        assert_eq!((now.ledger, now.charges), (Standing::Sound, 10 - made));
+        assert!(now.refusal.is_none());
+        let _ = charge(&mut ledger);
+        assert_eq!(now.epsilon_after, ledger.summary().remaining_epsilon);
+    }
+    let spent = look(&terms()).expect("an outlook");
+    assert_eq!((spent.charges, spent.remaining_delta), (0, 0.0));
+    assert!(matches!(spent.refusal, Some(LedgerError::OverCap { .. })));
+    // What a charge would fail on, an outlook fails on.
+    let other = LedgerTerms {
+        dataset: "other".to_owned(),
+        ..terms()
+    };
+    let refused = look(&other).expect_err("another data set");
+    assert!(matches!(refused, LedgerError::DatasetDiffers { .. }));
+    std::fs::remove_file(place.beside(".head")).expect("a checkpoint");
+    let refused = look(&terms()).expect_err("no checkpoint");
+    assert!(matches!(refused, LedgerError::CheckpointMissing { .. }));
 }
