@@ -153,6 +153,7 @@ fn rows_that_meet_a_condition_are_drawn_by_construction() {
         let run = sample(condition, "none.csv");
         assert!(run.err.contains(code), "{condition}: {}", run.err);
         assert!(!here.path("none.csv").exists());
+        assert_eq!(sample(condition, "-").out, "", "not even a header");
     }
     assert_eq!(here.read("town.ledger.jsonl"), ledger);
 }

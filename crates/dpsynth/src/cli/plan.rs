@@ -14,7 +14,7 @@ use super::{print, print_json, public_seed, read_policy};
 use crate::plan::{Cost, ModelPlan, ReleasePlan};
 use crate::policy::{Engine, Policy};
 use crate::release::{terms, universe_terms};
-use crate::report::{epsilon_down, epsilon_up, mechanism_in_words, plan_lines};
+use crate::report::{delta_text, epsilon_down, epsilon_up, mechanism_in_words, plan_lines};
 
 /// Prints the plan of a release.
 pub(super) fn run(args: &Plan) -> Result<(), CliError> {
@@ -262,7 +262,10 @@ impl Budget {
 
     fn describe(&self) -> String {
         let (what, path, outlook) = (self.what, self.path.display(), &self.outlook);
-        let (epsilon, delta) = (outlook.remaining_epsilon, outlook.remaining_delta);
+        let (epsilon, delta) = (
+            outlook.remaining_epsilon,
+            delta_text(outlook.remaining_delta),
+        );
         let mut page = String::new();
         // Writing to a string cannot fail.
         let _ = match outlook.ledger {
@@ -270,12 +273,12 @@ impl Budget {
                 let left = epsilon_down(epsilon);
                 writeln!(
                     page,
-                    "{what} {path}: epsilon {left} and delta {delta:e} remain."
+                    "{what} {path}: epsilon {left} and delta {delta} remain."
                 )
             }
             Standing::Absent => writeln!(
                 page,
-                "{what} {path}: will be made; epsilon {epsilon} and delta {delta:e} are allowed for life."
+                "{what} {path}: will be made; epsilon {epsilon} and delta {delta} are allowed for life."
             ),
         };
         let _ = match outlook.refusal {

@@ -146,10 +146,8 @@ pub(super) fn sample(args: &Sample) -> Result<(), CliError> {
     let schema = &policy.schema;
     if standard {
         let to = Box::new(std::io::stdout());
-        let written = TableWriter::to_stream(to, "standard output", schema)
-            .map_err(CliError::Write)
-            .and_then(|to| write_drawn(drawn, to));
-        match written {
+        let begin = || TableWriter::to_stream(to, "standard output", schema);
+        match write_drawn(drawn, begin) {
             // Whoever reads has seen enough.
             Err(CliError::Write(WriteError::UnwritableFile {
                 kind: ErrorKind::BrokenPipe,
@@ -160,7 +158,7 @@ pub(super) fn sample(args: &Sample) -> Result<(), CliError> {
     } else {
         let ending = format!("partial-{}.{}", std::process::id(), format.extension());
         let partial = Partial(args.out.with_extension(ending));
-        write_drawn(drawn, TableWriter::create(&partial.0, schema, format)?)?;
+        write_drawn(drawn, || TableWriter::create(&partial.0, schema, format))?;
         std::fs::rename(&partial.0, &args.out).map_err(|source| CliError::io(&args.out, source))?;
     }
     let done = format!(
@@ -185,8 +183,15 @@ pub(super) fn sample(args: &Sample) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Draws rows until all are there, and writes each part at once.
-fn write_drawn(mut drawn: Released<Synthesis<'_>>, mut to: TableWriter) -> Result<(), CliError> {
+/// Draws rows until all are there, and writes each part at once. The file is begun when its first rows are
+/// there, so that nothing is written where none can be drawn.
+fn write_drawn(
+    mut drawn: Released<Synthesis<'_>>,
+    begin: impl FnOnce() -> Result<TableWriter, WriteError>,
+) -> Result<(), CliError> {
+    drawn = drawn.try_map(Synthesis::advance)?;
+    let mut to = begin()?;
+    to.write(drawn.table())?;
     while !drawn.is_done() {
         drawn = drawn.try_map(Synthesis::advance)?;
         to.write(drawn.table())?;
